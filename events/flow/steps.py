@@ -1,0 +1,140 @@
+"""What goes into `advance` and what comes out: signals, steps and their effects, all data.
+
+The host turns a Step into ledger rows and events in one compare-and-set; nothing in here
+does I/O. The scope state is opaque JSON to everyone but `advance`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+from events.errors import Problem
+
+MACHINE: Final = 1
+"""The state machine's version: a run is pinned to it, and a host that knows another refuses."""
+
+Json = Any
+"""A JSON value: None, bool, int, float, str, list or dict with str keys."""
+
+State = dict[str, Json]
+"""One scope's state between two steps, as JSON."""
+
+
+class Evaluate(Protocol):
+    """Evaluates one jq program; raises ExpressionError when it fails or hits a limit."""
+
+    def __call__(self, program: str, data: Json, arguments: Mapping[str, Json]) -> Json:
+        """Return the program's first output on `data`, with `arguments` bound as `$name`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a step knows of its run beside the state: the expression arguments come from here."""
+
+    run_id: str
+    input: Json
+    """The run's raw input, before `input.from`."""
+    started_at: datetime
+    now: datetime
+    """The transition's recorded time; jq's `now` too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The run's first signal; the raw input is in Facts."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskCompleted:
+    """A requested task's result arrived: `output` is its raw output."""
+
+    instance: str
+    output: Json
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFaulted:
+    """A requested task ended in a terminal error."""
+
+    instance: str
+    problem: Problem
+
+
+Signal = Start | TaskCompleted | TaskFaulted
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRequest:
+    """An effect: ask a tool to do one task instance."""
+
+    instance: str
+    """The task reference plus its visit, for instance `/do/1/ask#3`: unique in the run."""
+    reference: str
+    """The DSL's task reference, a JSON pointer such as `/do/1/ask`."""
+    function: str
+    """The function's name in the catalog, for instance `llm`."""
+    version: str
+    """The catalog version asked for: full semver, or a prefix of it such as `1.0` or `1`; the
+    host resolved it when the flow was deployed."""
+    input: Json
+    """The resolved `with`."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventEmission:
+    """An effect: publish one CloudEvent on the broker."""
+
+    instance: str
+    attributes: dict[str, str | int | bool]
+    """The resolved context attributes; `id` and `time` always set, `specversion` too."""
+    data: Json = None
+    has_data: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One line of a run's history.
+
+    Kinds: `task.started`, `task.completed`, `task.skipped`, `task.faulted` (an error left it),
+    `task.requested`, `task.caught`, `event.emitted`.
+    """
+
+    kind: str
+    reference: str
+    instance: str
+    detail: dict[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The scope goes on: something requested is still out."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeCompleted:
+    """The scope ended: `output` has been through its output transformation."""
+
+    output: Json
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeFaulted:
+    """An error left the scope uncaught."""
+
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The one result of `advance`: the new state and everything to do about it."""
+
+    state: State
+    status: Running | ScopeCompleted | ScopeFaulted
+    requests: tuple[TaskRequest, ...] = ()
+    emissions: tuple[EventEmission, ...] = ()
+    records: tuple[Record, ...] = ()
+
+

@@ -1,0 +1,59 @@
+"""What a handler is given beside its input."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    import logging
+
+    import aiohttp
+
+    from functions.host.objects import ObjectStore
+
+T = TypeVar("T")
+
+
+class Resources:
+    """Things made once per process and shared by its calls: models, pools, breakers."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Any] = {}
+        self._lock = asyncio.Lock()
+
+    async def once(self, name: str, make: Callable[[], Awaitable[T]]) -> T:
+        """Return the resource called `name`, making it at the first call only."""
+        if name not in self._made:
+            async with self._lock:
+                if name not in self._made:
+                    self._made[name] = await make()
+        made: T = self._made[name]
+        return made
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One call's surroundings; nothing in it lets a handler touch the ledger or the broker."""
+
+    run: str
+    """The run's id."""
+    task: str
+    """The task instance, for instance `/do/1/ask#1`."""
+    attempt: int
+    """Counts from 1."""
+    idempotency_key: str
+    """Stable over attempts and redeliveries of this task; hand it to anything with side effects."""
+    timeout: float
+    """Seconds the handler may take; the host cancels it then and records a timeout."""
+    log: logging.LoggerAdapter[logging.Logger]
+    """Structured; carries run, task and trace ids already."""
+    folder: Path
+    """This tool's own folder for an embedded store; exists."""
+    objects: ObjectStore
+    http: aiohttp.ClientSession
+    """An HTTP client behind the egress policy."""
+    resources: Resources = field(default_factory=Resources)
