@@ -1,0 +1,45 @@
+"""The call task: a built-in protocol or a function of a catalog, with its arguments."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Annotated, ClassVar, Final
+
+from pydantic import AfterValidator, Field, ValidationInfo
+
+from events.flow.syntax.base import TaskBase
+from events.flow.syntax.node import JsonMap, Node
+
+BUILT_IN: Final[Mapping[str, str]] = {
+    "asyncapi": "AsyncApiArguments",
+    "grpc": "GrpcArguments",
+    "http": "HttpArguments",
+    "openapi": "OpenApiArguments",
+    "a2a": "A2aArguments",
+    "mcp": "McpArguments",
+}
+"""The protocols that the DSL itself defines, and the model of each one's arguments."""
+
+
+def _arguments(protocol: str) -> type[Node]:
+    # loaded when a flow calls the protocol, for the sake of cold starts
+    module = "asyncapi" if protocol == "asyncapi" else "protocols"
+    model: type[Node] = getattr(import_module(f"events.flow.syntax.{module}"), BUILT_IN[protocol])
+    return model
+
+
+def _fitting(value: JsonMap, info: ValidationInfo) -> JsonMap:
+    """Check the arguments against the protocol's model; keep them as they were written."""
+    protocol = info.data.get("call", "")
+    if protocol in BUILT_IN:
+        _arguments(protocol).model_validate(value)
+    return value
+
+
+class CallTask(TaskBase):
+    """Calls `call` with the arguments `with_`: plain JSON as written, expressions in it."""
+
+    keyword: ClassVar[str] = "call"
+    call: str
+    with_: Annotated[JsonMap, AfterValidator(_fitting), Field(validate_default=True)] = Field(
+        default_factory=dict
+    )

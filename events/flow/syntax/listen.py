@@ -1,0 +1,34 @@
+"""The listen task, and the iteration over what a subscription brings."""
+
+from typing import ClassVar, Literal
+
+from events.flow.syntax.base import TaskBase
+from events.flow.syntax.data import Export, Output
+from events.flow.syntax.event import EventConsumption
+from events.flow.syntax.node import Maybe, Node
+from events.flow.syntax.tasklist import TaskList
+
+
+class SubscriptionIterator(Node):
+    """The tasks to do for each consumed item."""
+
+    item: Maybe[str] = None
+    at: Maybe[str] = None
+    do: Maybe[TaskList] = None
+    output: Maybe[Output] = None
+    export: Maybe[Export] = None
+
+
+class Listening(Node):
+    """What to listen to, and which part of the events to read."""
+
+    to: EventConsumption
+    read: Maybe[Literal["data", "envelope", "raw"]] = None
+
+
+class ListenTask(TaskBase):
+    """Waits for events."""
+
+    keyword: ClassVar[str] = "listen"
+    listen: Listening
+    foreach: Maybe[SubscriptionIterator] = None
