@@ -1,0 +1,37 @@
+"""What every filter dialect gives: a pure test of an event, and what it implies of one."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Attributes = Mapping[str, str]
+"""An event's context attributes and extensions in their canonical string form."""
+
+
+class FilterError(ValueError):
+    """A filter that says nothing a broker could test: where in the spec, and why."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class Filter(ABC):
+    """One compiled filter."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def matches(self, attributes: Attributes) -> bool:
+        """Say whether an event with these attributes passes."""
+
+    def required(self) -> Mapping[str, str]:
+        """Return attribute values without which no event passes: the index looks them up."""
+        return {}
+
+
+Compile = Callable[[Any, str], Filter]
+"""(one filter expression, its path) -> Filter: how a dialect compiles what it contains."""

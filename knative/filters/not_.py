@@ -1,0 +1,25 @@
+"""`not`: the filter inside does not pass."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from knative.filters.filter import Attributes, Compile, Filter
+
+
+class Not(Filter):
+    """Negation: an attribute that is missing fails the inner filter and so passes this one."""
+
+    __slots__ = ("_filter",)
+
+    def __init__(self, inner: Filter) -> None:
+        self._filter = inner
+
+    def matches(self, attributes: Attributes) -> bool:
+        """Say whether the inner filter fails."""
+        return not self._filter.matches(attributes)
+
+
+def parse(spec: Any, path: str, compile: Compile) -> Filter:  # noqa: A002 - the dialects' shape
+    """Compile `not: {exact: ...}`."""
+    return Not(compile(spec, path))
