@@ -1,0 +1,380 @@
+"""The strict CloudEvents 1.0 codec over HTTP: binary, structured and batched content mode.
+
+The PyPI `cloudevents` SDK maps events to messages and back; it lets through a good deal that
+is no CloudEvent and invents what is missing, so everything it reads is checked before, and
+what it would change (the payload, the time as it was written) is kept from it.
+Source: cloudevents/spec, `spec.md`, `bindings/http-protocol-binding.md`,
+`formats/json-format.md`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+from urllib.parse import unquote, unquote_to_bytes
+
+from cloudevents.core.bindings import http
+from cloudevents.core.exceptions import BaseCloudEventException
+from cloudevents.core.formats.json import JSONFormat
+from cloudevents.core.v1.event import CloudEvent
+
+from events import payload
+from events.attributes import (
+    EnvelopeError,
+    Value,
+    canonical,
+    check_name,
+    check_value,
+    check_whole,
+    media,
+    shown,
+)
+
+__all__ = [
+    "EnvelopeError",
+    "Event",
+    "create",
+    "is_batch",
+    "parse",
+    "parse_batch",
+    "to_batch",
+    "to_binary",
+    "to_structured",
+]
+
+Headers = Iterable[tuple[str, str]]
+
+STRUCTURED: Final = "application/cloudevents+json"
+BATCH: Final = "application/cloudevents-batch+json"
+_FAMILY: Final = "application/cloudevents"
+_JSON: Final = "application/json"
+_FORMAT: Final = JSONFormat()
+_BAD_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*)"')
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One well-formed CloudEvent; made by `create` or `parse`, which check it.
+
+    `attributes` has every context attribute, `specversion` and extensions included, never
+    None; `time` as it was written. `data` is the payload as the body of a binary-mode message,
+    None without one.
+    """
+
+    attributes: Mapping[str, Value]
+    data: bytes | None = None
+
+    @property
+    def id(self) -> str:
+        """Unique within `source`."""
+        return str(self.attributes["id"])
+
+    @property
+    def source(self) -> str:
+        """A URI-reference."""
+        return str(self.attributes["source"])
+
+    @property
+    def type(self) -> str:
+        """What happened, in the past tense."""
+        return str(self.attributes["type"])
+
+    @property
+    def subject(self) -> str | None:
+        """What it happened to, within `source`."""
+        return self.get("subject")
+
+    @property
+    def datacontenttype(self) -> str | None:
+        """The payload's media type."""
+        return self.get("datacontenttype")
+
+    def get(self, name: str) -> str | None:
+        """Return an attribute's canonical string; None where the event does not have it."""
+        value = self.attributes.get(name)
+        return None if value is None else canonical(value)
+
+    def json(self) -> Any:
+        """Return the payload as a fresh JSON value; None without one.
+
+        Raises EnvelopeError where the payload is declared to be something else than JSON, or
+        declares nothing and is not.
+        """
+        kind = self.datacontenttype
+        if kind is not None and not media(kind).is_json:
+            raise EnvelopeError("data", f"is {shown(kind)}, not JSON")
+        return None if self.data is None else payload.load(self.data)
+
+    def with_(self, **attributes: Value) -> Event:
+        """Return the same event with these attributes set; raises EnvelopeError as `create`."""
+        return _event({**self.attributes, **attributes}, self.data)
+
+    def without(self, *names: str) -> Event:
+        """Return the same event without these attributes; raises EnvelopeError as `create`."""
+        left = {name: value for name, value in self.attributes.items() if name not in names}
+        return _event(left, self.data)
+
+
+def create(
+    *,
+    id: str,  # noqa: A002 - the attribute's own name
+    source: str,
+    type: str,  # noqa: A002 - the attribute's own name
+    data: Any = None,
+    **attributes: Value | None,
+) -> Event:
+    """Make an event, checked as strictly as a received one; attributes that are None are unset.
+
+    `data` is bytes (taken as they are), None (no payload) or a JSON value, which is written as
+    `application/json` unless `datacontenttype` is another JSON type; a str goes unquoted where
+    `datacontenttype` is no JSON type.
+    """
+    named: dict[str, Value | None] = {"specversion": "1.0", "id": id, "source": source}
+    named |= {"type": type, **attributes}
+    given = {name: value for name, value in named.items() if value is not None}
+    if data is None or isinstance(data, bytes):
+        return _event(given, data)
+    return _event(given, _encode(data, given))
+
+
+def is_batch(headers: Headers) -> bool:
+    """Whether a message says that it holds a batch of events."""
+    return any(
+        name.lower() == "content-type" and value.strip().lower().startswith(f"{_FAMILY}-batch")
+        for name, value in headers
+    )
+
+
+def parse(headers: Headers, body: bytes) -> Event:
+    """Read one event from a message in binary or structured mode.
+
+    The content type decides the mode. Raises EnvelopeError for everything that is not exactly
+    one well-formed event, a batch included.
+    """
+    given, kind = _split(headers)
+    mode = _mode(kind)
+    if mode == BATCH:
+        raise EnvelopeError("content-type", "is a batch; one event is accepted here")
+    if mode == STRUCTURED:
+        return _from_members(payload.load_envelope(body))
+    return _from_headers(given, kind, body)
+
+
+def parse_batch(headers: Headers, body: bytes) -> list[Event]:
+    """Read every event of a batch; raise EnvelopeError where one of them is malformed."""
+    _, kind = _split(headers)
+    if _mode(kind) != BATCH:
+        raise EnvelopeError("content-type", f"must be {BATCH}")
+    members = payload.load_envelope(body)
+    if not isinstance(members, list):
+        raise EnvelopeError("body", "must be a JSON array of events")
+    return [_of_batch(index, each) for index, each in enumerate(members)]
+
+
+def to_binary(event: Event) -> tuple[dict[str, str], bytes]:
+    """Write an event as headers (lower-case names) and body of a binary-mode message."""
+    named = {name: canonical(value) for name, value in event.attributes.items()}
+    message = http.to_binary(_to_sdk(named, event.data), _FORMAT)
+    return message.headers, message.body
+
+
+def to_structured(event: Event) -> tuple[dict[str, str], bytes]:
+    """Write an event as headers and body of a structured-mode message in the JSON format."""
+    message = http.to_structured(_to_sdk(event.attributes, _presented(event)), _FORMAT)
+    return message.headers, message.body
+
+
+def to_batch(events: Iterable[Event]) -> tuple[dict[str, str], bytes]:
+    """Write events as headers and body of a batched-mode message in the JSON format."""
+    bodies = [to_structured(event)[1] for event in events]
+    return {"content-type": BATCH}, b"[" + b",".join(bodies) + b"]"
+
+
+def _event(attributes: dict[str, Value], data: bytes | None) -> Event:
+    for name, value in attributes.items():
+        check_name(name)
+        check_value(name, value)
+    return _checked(attributes, data)
+
+
+def _checked(attributes: dict[str, Value], data: bytes | None) -> Event:
+    """Make the event once every attribute is right alone; an empty payload is none."""
+    check_whole(attributes)
+    kind = attributes.get("datacontenttype")
+    payload.check(data or None, None if kind is None else str(kind))
+    return Event(MappingProxyType(attributes), data or None)
+
+
+def _encode(data: Any, attributes: dict[str, Value]) -> bytes:
+    kind = str(attributes.setdefault("datacontenttype", _JSON))
+    declared = media(kind)
+    if declared.is_json:
+        return payload.dump(data)
+    if isinstance(data, str):
+        return payload.from_text(data, declared)
+    raise EnvelopeError("data", f"is a JSON value, but datacontenttype says {shown(kind)}")
+
+
+def _split(headers: Headers) -> tuple[dict[str, str], str | None]:
+    """Return the `ce-` headers by attribute name, as sent, and the content type."""
+    given: dict[str, str] = {}
+    kind: str | None = None
+    repeated: str | None = None
+    for header, value in headers:
+        name = header.lower()
+        if name == "content-type":
+            if kind is not None:
+                raise EnvelopeError("content-type", "appears twice")
+            kind = value.strip(" \t")
+        elif name.startswith("ce-"):
+            if name[3:] in given:
+                repeated = name[3:]
+            given[name[3:]] = value.strip(" \t")
+    if repeated is not None and _mode(kind) is None:
+        raise EnvelopeError(shown(repeated), "appears twice")
+    return given, kind
+
+
+def _mode(kind: str | None) -> str | None:
+    """Return the CloudEvents media type a message has; None means binary mode."""
+    if kind is None or not kind.lower().startswith(_FAMILY):
+        return None
+    declared = media(kind, "content-type")
+    if declared.essence not in {STRUCTURED, BATCH}:
+        raise EnvelopeError("content-type", f"'{shown(kind)}' is no event format known here")
+    if declared.charset not in {None, "utf-8"}:
+        raise EnvelopeError("content-type", f"says {declared.charset}, but JSON is UTF-8")
+    return declared.essence
+
+
+def _from_headers(given: dict[str, str], kind: str | None, body: bytes) -> Event:
+    if "specversion" not in given:
+        reason = "is missing: send the event in ce- headers, or as application/cloudevents+json"
+        raise EnvelopeError("specversion", reason)
+    if "datacontenttype" in given:
+        raise EnvelopeError("datacontenttype", "belongs in Content-Type, not in a ce- header")
+    for name, value in given.items():
+        check_name(name)
+        given[name] = _unquoted(name, value)
+        check_value(name, unquote(given[name]))
+    headers = {f"ce-{name}": value for name, value in given.items() if name != "time"}
+    if kind is not None:
+        check_value("datacontenttype", kind)
+        headers["content-type"] = kind
+    time = unquote(given["time"]) if "time" in given else None
+    return _checked(_mapped(http.from_binary, headers, b"", time), body)
+
+
+def _unquoted(name: str, value: str) -> str:
+    """Return a header value without double quotes, still percent-encoded (section 3.1.3.2)."""
+    if not (value.isascii() and value.isprintable()):
+        raise EnvelopeError(name, "its header holds characters that must be percent-encoded")
+    if '"' in value:
+        match = _QUOTED.fullmatch(value)
+        if match is None:
+            raise EnvelopeError(name, "its header has a stray double quote; send %22")
+        value = re.sub(r"\\(.)", r"\1", match[1])
+    if "%" in value:
+        _check_percent(name, value)
+    return value
+
+
+def _check_percent(name: str, value: str) -> None:
+    if _BAD_PERCENT.search(value):
+        raise EnvelopeError(name, "its header has a % without two hexadecimal digits; send %25")
+    try:
+        unquote_to_bytes(value).decode()
+    except UnicodeDecodeError:
+        raise EnvelopeError(name, "its header percent-encodes bytes that are not UTF-8") from None
+
+
+def _of_batch(index: int, members: Any) -> Event:
+    try:
+        return _from_members(members)
+    except EnvelopeError as error:
+        reason = f"{error.reason} (event {index} of the batch, counting from 0)"
+        raise EnvelopeError(error.attribute, reason) from None
+
+
+def _from_members(members: Any) -> Event:
+    """Read one event of the JSON format from its parsed object."""
+    if not isinstance(members, payload.Members):
+        raise EnvelopeError("body", "must be a JSON object with the event's attributes")
+    if members.repeated is not None:
+        raise EnvelopeError(shown(members.repeated), "appears twice")
+    attributes = {
+        name: value
+        for name, value in members.items()
+        if value is not None and name not in {"data", "data_base64"}
+    }
+    for name, value in attributes.items():
+        check_name(name)
+        check_value(name, value)
+    check_whole(attributes)
+    data = _data_of(members, attributes)
+    time = attributes.pop("time", None)
+    return _checked(
+        _mapped(http.from_structured, {"content-type": STRUCTURED}, payload.dump(attributes), time),
+        data,
+    )
+
+
+def _data_of(members: payload.Members, attributes: dict[str, Value]) -> bytes | None:
+    """Return the payload's bytes (JSON format, section 3.1.2); a JSON null is a payload."""
+    if members.get("data_base64") is not None:
+        if "data" in members:
+            raise EnvelopeError("data", "stands beside data_base64; only one of them may")
+        return payload.from_base64(members["data_base64"])
+    if "data" not in members:
+        return None
+    declared = media(str(attributes.setdefault("datacontenttype", _JSON)))
+    if declared.is_json:
+        return payload.dump(members["data"])
+    if not isinstance(members["data"], str):
+        raise EnvelopeError("data", f"must be a string, because it is {declared.essence}")
+    return payload.from_text(members["data"], declared)
+
+
+def _mapped(
+    read: Any, headers: dict[str, str], body: bytes, time: Value | None
+) -> dict[str, Value]:
+    """Have the SDK read a checked message; put back the time as written, or none."""
+    try:
+        event = read(http.HTTPMessage(headers, body), _FORMAT, CloudEvent)
+    except (BaseCloudEventException, ValueError) as error:
+        raise EnvelopeError("body", f"is refused by the CloudEvents SDK: {error}") from error
+    return _timed(event, time)
+
+
+def _to_sdk(attributes: Mapping[str, Value], data: Any) -> CloudEvent:
+    named = dict(attributes)
+    time = named.pop("time", None)
+    event = CloudEvent(named, data)
+    _timed(event, time)
+    return event
+
+
+def _timed(event: CloudEvent, time: Value | None) -> dict[str, Any]:
+    """Replace the time that the SDK invents where it is given none."""
+    attributes: dict[str, Any] = event.get_attributes()
+    if time is None:
+        del attributes["time"]
+    else:
+        attributes["time"] = time
+    return attributes
+
+
+def _presented(event: Event) -> Any:
+    """Return the payload in the form the SDK's JSON format writes as `data`; else bytes."""
+    kind = event.datacontenttype
+    if event.data is None or kind is None:
+        return event.data
+    if JSONFormat.JSON_CONTENT_TYPE_PATTERN.match(kind):
+        value = event.json()
+        return event.data if value is None else value  # the SDK would drop a null
+    text = payload.to_text(event.data, media(kind))
+    return event.data if text is None else text
