@@ -1,0 +1,1 @@
+"""WORK: who acts. Each folder is one tool or one service, all over the same host."""

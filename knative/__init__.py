@@ -1,0 +1,1 @@
+"""WIRING: who hears what, and where it runs."""

@@ -1,0 +1,62 @@
+"""The parts every service of functions is built from, opened and closed together."""
+
+from __future__ import annotations
+
+import time
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from functions.host.blobs import Blobs
+from functions.host.deployed import Deployments
+from functions.host.jq import JqPool
+from functions.host.ledger import open_ledger
+from functions.host.objects import open_store
+from functions.host.settle import Settler
+from functions.host.sink import Sink
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from functions.host.ledger import Ledger
+    from functions.host.objects import ObjectStore
+    from functions.host.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """Open connections to the ledger, the objects, the broker and the expression worker."""
+
+    settings: Settings
+    ledger: Ledger
+    objects: ObjectStore
+    blobs: Blobs
+    sink: Sink
+    jq: JqPool
+    settler: Settler
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Platform]:
+    """Open the platform's parts for one service, and close them when it drains."""
+    ledger = open_ledger(settings.ledger_url, max_pages=settings.ledger_max_pages)
+    objects = open_store(settings.objects_url)
+    blobs = Blobs(objects, settings.dataref_threshold)
+    sink, jq = Sink(settings.sink), JqPool()
+    settler = Settler(
+        ledger,
+        blobs,
+        Deployments(ledger),
+        sink,
+        jq.evaluate,
+        time.time,
+        grace=settings.request_grace,
+        max_steps=settings.max_steps,
+    )
+    try:
+        yield Platform(settings, ledger, objects, blobs, sink, jq, settler)
+    finally:
+        settler.close()
+        jq.close()
+        await sink.close()
+        await ledger.close()

@@ -1,0 +1,83 @@
+"""Errors as HTTP responses: the one mapping, RFC 7807 for all of them.
+
+Only these statuses reach a broker: 4xx means the event itself is wrong (a dead letter at
+once), 5xx means this host could not record or emit (the broker delivers again).
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from starlette.responses import Response
+
+from events.envelope import EnvelopeError
+from events.errors import Problem, TendrilError
+from functions.host.ledger import LedgerUnavailable
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from starlette.requests import Request
+
+log = logging.getLogger(__name__)
+
+
+class SinkUnavailable(Exception):  # noqa: N818 - the state, not a mistake of the caller
+    """The broker did not take an event; it will be delivered or swept again."""
+
+
+class Refused(Exception):  # noqa: N818 - a decision, not a failure
+    """A request that is well formed but not allowed; carries its own status."""
+
+    def __init__(self, status: int, title: str, detail: str, **members: Any) -> None:
+        super().__init__(detail)
+        self.status, self.title, self.detail, self.members = status, title, detail, members
+
+
+def problem(status: int, title: str, detail: str, **members: Any) -> Response:
+    """Return an application/problem+json response; `members` are RFC 7807 extensions."""
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **members}
+    return Response(orjson.dumps(body), status, media_type="application/problem+json")
+
+
+def envelope(_: Request, error: Exception) -> Response:
+    """A malformed event is the sender's: 400."""
+    assert isinstance(error, EnvelopeError)
+    return problem(
+        400, "Not a valid event", f"{error.attribute}: {error.reason}", attribute=error.attribute
+    )
+
+
+def refused(_: Request, error: Exception) -> Response:
+    """A refusal says its own status."""
+    assert isinstance(error, Refused)
+    return problem(error.status, error.title, error.detail, **error.members)
+
+
+def unavailable(_: Request, error: Exception) -> Response:
+    """The store or the broker is away: the broker shall deliver again."""
+    log.warning("unavailable: %s", error)
+    response = problem(503, "Temporarily unavailable", str(error))
+    response.headers["Retry-After"] = "1"
+    return response
+
+
+def domain(_: Request, error: Exception) -> Response:
+    """A domain error has its status in its problem."""
+    assert isinstance(error, TendrilError)
+    return _problem_response(error.problem)
+
+
+def _problem_response(value: Problem) -> Response:
+    body = orjson.dumps(value.to_json())
+    return Response(body, value.status, media_type="application/problem+json")
+
+
+def install(app: FastAPI) -> None:
+    """Register the mapping on an app."""
+    app.add_exception_handler(EnvelopeError, envelope)
+    app.add_exception_handler(Refused, refused)
+    app.add_exception_handler(LedgerUnavailable, unavailable)
+    app.add_exception_handler(SinkUnavailable, unavailable)
+    app.add_exception_handler(TendrilError, domain)

@@ -1,0 +1,130 @@
+"""One hop: claim the row, run the handler, record its outcome, advance, emit.
+
+The protocol stands in ARCHITECTURE.md, "One hop". Whatever arrives late, twice or out of turn
+meets a compare-and-set that it loses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from events.vocabulary import idempotency_key, read_hop
+from functions.host.context import Context, Resources
+from functions.host.faults import Refused
+from functions.host.ledger.claims import Verdict
+from functions.host.ledger.rows import Entry, TaskState, Work
+from functions.host.logs import for_task
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import aiohttp
+
+    from events.envelope import Event
+    from events.vocabulary import Hop
+    from functions.host.ledger.rows import TaskRow
+    from functions.host.objects import ObjectStore
+    from functions.host.outcomes import Outcome, RetryPolicy
+    from functions.host.settle import Settler
+    from functions.host.tool import Tool
+
+
+class Worker:
+    """Does hops for one tool; `do` is the whole of it."""
+
+    def __init__(
+        self,
+        tool: Tool,
+        settler: Settler,
+        policy: RetryPolicy,
+        *,
+        lease: float,
+        folder: Path,
+        objects: ObjectStore,
+        http: aiohttp.ClientSession,
+        luck: Callable[[], float] = random.random,
+    ) -> None:
+        self._tool, self._settler, self._policy, self._lease = tool, settler, policy, lease
+        self._ledger, self._blobs, self._clock = settler.ledger, settler.blobs, settler.clock
+        self._folder, self._objects, self._http, self._luck = folder, objects, http, luck
+        self._resources = Resources()
+        self._cold = True
+
+    async def do(self, event: Event) -> Event | None:
+        """Take one event and return the next one, or None when there is none to reply with.
+
+        EnvelopeError and Refused mean the event is wrong; LedgerUnavailable and
+        SinkUnavailable that it must be delivered again.
+        """
+        hop = read_hop(event)
+        cold, self._cold = self._cold, False
+        claim = await self._ledger.claim(hop, now=self._clock(), lease=self._lease, cold=cold)
+        if claim.verdict is Verdict.FORGED or claim.work is None:
+            raise Refused(403, "Not a task of this platform", claim.reason)
+        if claim.verdict is Verdict.CLAIM:
+            return await self._work(claim.work, hop)
+        if claim.verdict is Verdict.SETTLE:
+            return await self._settle(claim.work)
+        if claim.verdict is Verdict.AGAIN:
+            opened = await self._settler.reopened(claim.work)
+            return await self._settler.emit(claim.work.run, opened, reply=True)
+        return None
+
+    async def _work(self, work: Work, hop: Hop) -> Event | None:
+        data = await self._blobs.unpack(work.task.input) if hop.dataref else hop.data
+        call = asyncio.ensure_future(self._tool.call(data, self._context(work)))
+        beat = asyncio.ensure_future(self._beat(work.task, call))
+        try:
+            outcome = await call
+        except asyncio.CancelledError:
+            if not call.cancelled():
+                raise
+            return None  # the claim was lost: whoever holds it now will answer
+        finally:
+            beat.cancel()
+        recorded = await self._record(work, outcome)
+        return await self._settle(recorded) if recorded else None
+
+    async def _beat(self, task: TaskRow, call: asyncio.Future[Outcome]) -> None:
+        while True:
+            await asyncio.sleep(self._lease / 3)
+            if not await self._ledger.heartbeat(task, self._clock() + self._lease):
+                call.cancel()
+                return
+
+    async def _record(self, work: Work, outcome: Outcome) -> Work | None:
+        now, task = self._clock(), work.task
+        if outcome.retry and outcome.problem:
+            wait = self._policy.wait(task.attempt, outcome.retry_after, self._luck())
+            if wait is not None:
+                detail = {"at": now + wait, "problem": outcome.problem.to_json()}
+                entry = Entry("task.retrying", now, task.reference, task.instance, detail)
+                await self._ledger.park(task, now + wait, entry)
+                return None
+        packed = await self._blobs.pack(outcome.to_json(), task.run)
+        if not await self._ledger.record(task, packed, now + self._lease):
+            return None
+        return replace(work, task=replace(task, state=TaskState.RECORDED, outcome=packed))
+
+    async def _settle(self, work: Work) -> Event | None:
+        opened = await self._settler.settle(work)
+        return await self._settler.emit(work.run, opened, reply=True)
+
+    def _context(self, work: Work) -> Context:
+        task, run = work.task, work.run
+        return Context(
+            run=run.id,
+            task=task.instance,
+            attempt=task.attempt,
+            idempotency_key=idempotency_key(run.id, task.instance, task.edition),
+            timeout=self._tool.timeout,
+            log=for_task(run.id, task.instance, run.trace),
+            folder=self._folder,
+            objects=self._objects,
+            http=self._http,
+            resources=self._resources,
+        )

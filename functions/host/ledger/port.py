@@ -1,0 +1,167 @@
+"""The port every ledger fills: what hosts and `flow` may ask, each call one transaction.
+
+`functions.host.ledger.sqlite` is the embedded implementation. Errors: LedgerUnavailable
+whenever the store cannot be read or written; nothing was changed then.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from events.vocabulary import Hop
+    from functions.host.ledger.claims import Claim
+    from functions.host.ledger.rows import (
+        Door,
+        Entry,
+        FlowRow,
+        Letter,
+        LetterStatus,
+        Outgoing,
+        RunRow,
+        RunStatus,
+        TaskRow,
+        Transition,
+        Work,
+    )
+
+Deployed = Literal["created", "same", "conflict"]
+
+
+class LedgerUnavailable(Exception):  # noqa: N818 - the state, not a mistake of the caller
+    """The ledger cannot be read or written now: a full disk, a lost connection."""
+
+
+class Flows(Protocol):
+    """Deployed flows and the doors that start them."""
+
+    async def deploy(self, flow: FlowRow, doors: Sequence[Door]) -> Deployed:
+        """Store a version; `conflict` when it exists with another digest."""
+
+    async def flow(self, digest: str) -> FlowRow | None:
+        """Return a flow by its digest."""
+
+    async def flow_named(self, namespace: str, name: str, version: str | None) -> FlowRow | None:
+        """Return one version, the highest when `version` is None."""
+
+    async def flows(self) -> list[FlowRow]:
+        """Return every deployed version, by namespace, name and version."""
+
+    async def doors(self, event_type: str) -> list[Door]:
+        """Return the newest versions' doors that may open to `event_type`."""
+
+
+class Runs(Protocol):
+    """Runs, their scopes and their history."""
+
+    async def open(self, run: RunRow, first: Transition) -> RunRow:
+        """Store a new run with its first transition; an existing id returns that run as it is."""
+
+    async def run(self, run_id: str) -> RunRow | None:
+        """Return a run."""
+
+    async def runs(
+        self, *, flow: tuple[str, str] | None, status: RunStatus | None, limit: int
+    ) -> list[RunRow]:
+        """Return runs, the newest first."""
+
+    async def scope(self, run_id: str, scope: str) -> tuple[str, int]:
+        """Return a scope's packed state and its revision."""
+
+    async def transit(self, transition: Transition) -> bool:
+        """Apply a transition if revision, token and run still stand; False changes nothing."""
+
+    async def cancel(self, run_id: str, at: float) -> RunRow | None:
+        """End a run and close its tasks; a run that ended stays as it is."""
+
+    async def history(self, run_id: str, after: int) -> list[tuple[int, Entry]]:
+        """Return the numbered history after entry `after`."""
+
+
+class Tasks(Protocol):
+    """Task rows: claims, outcomes and what the sweeper does about silence."""
+
+    async def claim(self, hop: Hop, *, now: float, lease: float, cold: bool) -> Claim:
+        """Decide on a hop event and, when the verdict is CLAIM, take the lease."""
+
+    async def heartbeat(self, task: TaskRow, due_at: float) -> bool:
+        """Extend a claim; False when it is no longer ours."""
+
+    async def record(self, task: TaskRow, outcome: str, due_at: float) -> bool:
+        """Write a handler's final outcome; False when the claim is no longer ours."""
+
+    async def park(self, task: TaskRow, due_at: float, entry: Entry) -> bool:
+        """Note a retryable error: the next attempt is due at `due_at`."""
+
+    async def requests_after(self, run_id: str, cause: str) -> list[Work]:
+        """Return the still unclaimed tasks that one hop's outcome opened."""
+
+    async def task(self, run_id: str, instance: str) -> Work | None:
+        """Return one task with its run."""
+
+    async def tasks(self, run_id: str) -> list[TaskRow]:
+        """Return all tasks of a run."""
+
+    async def overdue(self, now: float, limit: int) -> list[Work]:
+        """Return open tasks of running runs whose deadline passed."""
+
+    async def wake(self, work: Work, *, now: float, grace: float) -> Work | None:
+        """Bring an overdue task back to REQUESTED for another emission; None if it moved on."""
+
+    async def give_up(self, work: Work, outcome: str, now: float) -> TaskRow | None:
+        """Record a fault on an unclaimed or abandoned task; None if it moved on."""
+
+    async def redrive(
+        self, letter: Letter, at: float, edited: tuple[str, str] | None
+    ) -> Work | None:
+        """Reopen the letter's task with a new attempt; None when it cannot be reopened."""
+
+
+class Letters(Protocol):
+    """Dead letters, unmatched events and the outbox."""
+
+    async def add_letter(self, letter: Letter) -> None:
+        """Store a letter; one with the same id stays as it is."""
+
+    async def letter(self, letter_id: str) -> Letter | None:
+        """Return a letter."""
+
+    async def letters(
+        self,
+        *,
+        status: LetterStatus | None = None,
+        flow: str | None = None,
+        tool: str | None = None,
+        reason: str | None = None,
+        limit: int = 100,
+    ) -> list[Letter]:
+        """Return letters, the newest first; `reason` matches a part of it."""
+
+    async def mark_letter(
+        self, letter_id: str, expected: LetterStatus, status: LetterStatus
+    ) -> bool:
+        """Move a letter from one status to another; False when it was in neither place."""
+
+    async def add_unmatched(self, event_id: str, event: str, at: float, keep: int) -> None:
+        """Keep an event no door matched, and prune all but the newest `keep`."""
+
+    async def unmatched(self, limit: int) -> list[str]:
+        """Return unmatched events, the newest first, as structured-mode JSON."""
+
+    async def outbox(self, run_id: str | None, before: float, limit: int) -> list[Outgoing]:
+        """Return events that wait for the broker, of one run or of all."""
+
+    async def sent(self, ids: Sequence[str]) -> None:
+        """Take events out of the outbox: the broker has them."""
+
+
+class Ledger(Flows, Runs, Tasks, Letters, Protocol):
+    """The whole ledger."""
+
+    async def ready(self) -> None:
+        """Check that the store answers."""
+
+    async def close(self) -> None:
+        """Finish what is queued and let go of the store."""

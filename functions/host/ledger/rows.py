@@ -1,0 +1,185 @@
+"""The ledger's records: frozen values, the same over every implementation.
+
+Packed values (`input`, `output`, `state`, `outcome`) are texts made by `functions.host.blobs`:
+JSON, or a reference to the object store. Times are seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class RunStatus(StrEnum):
+    """The DSL's status phases."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    WAITING = "waiting"
+    SUSPENDED = "suspended"
+    CANCELLED = "cancelled"
+    FAULTED = "faulted"
+    COMPLETED = "completed"
+
+
+class TaskState(StrEnum):
+    """Where a task instance stands; every state but CLOSED has a deadline the sweeper watches."""
+
+    REQUESTED = "requested"
+    CLAIMED = "claimed"
+    RECORDED = "recorded"
+    RETRYING = "retrying"
+    CLOSED = "closed"
+
+
+class LetterStatus(StrEnum):
+    """Where a dead letter stands."""
+
+    OPEN = "open"
+    REDRIVEN = "redriven"
+    CAUGHT = "caught"
+    DISCARDED = "discarded"
+
+
+@dataclass(frozen=True, slots=True)
+class FlowRow:
+    """One deployed flow version; immutable."""
+
+    digest: str
+    namespace: str
+    name: str
+    version: str
+    title: str
+    definition: dict[str, Any]
+    source: str
+    functions: dict[str, str]
+    """Catalog functions as the flow names them, and the versions they were pinned to."""
+    deployed_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """An event filter that starts runs of the newest version of a flow."""
+
+    digest: str
+    namespace: str
+    name: str
+    type: str | None
+    """The exact event type it waits for, the index's key; None when it is not a constant."""
+    filter: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One run as it stands."""
+
+    id: str
+    digest: str
+    namespace: str
+    name: str
+    version: str
+    machine: int
+    status: RunStatus
+    input: str
+    output: str | None
+    error: dict[str, Any] | None
+    started_at: float
+    ended_at: float | None
+    trace: str
+    """32 hex digits: the trace that every hop of the run belongs to."""
+    steps: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRow:
+    """One task instance, its present attempt and, once known, its outcome."""
+
+    run: str
+    instance: str
+    scope: str
+    reference: str
+    tool: str
+    major: int
+    version: str
+    attempt: int
+    edition: int
+    event_id: str
+    cause: str
+    """Id of the hop event whose outcome opened this row; empty for a run's first tasks."""
+    input: str
+    input_digest: str
+    state: TaskState
+    due_at: float
+    token: int = 0
+    claims: int = 0
+    emissions: int = 0
+    outcome: str | None = None
+    requested_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """All that a host needs to do, settle or emit one task: the row and its run."""
+
+    task: TaskRow
+    run: RunRow
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a run's history, before it has a number."""
+
+    kind: str
+    at: float
+    reference: str = ""
+    instance: str = ""
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """An event of an `emit` task that waits in the outbox until the broker has it."""
+
+    id: str
+    event: str
+    """Structured-mode JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A dead letter: why something stopped, and what redrive needs."""
+
+    id: str
+    status: LetterStatus
+    reason: str
+    code: int
+    stored_at: float
+    trigger: str
+    event: dict[str, Any]
+    """Structured-mode JSON of the event; its data may be a dataref."""
+    run: str | None = None
+    instance: str | None = None
+    tool: str | None = None
+    flow: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """What one compare-and-set writes: the effects of one `advance`."""
+
+    run: str
+    scope: str
+    expected_rev: int
+    state: str
+    at: float
+    closes: str | None
+    """The instance whose row this transition closes; None for a run's start."""
+    token: int
+    requests: tuple[TaskRow, ...] = ()
+    outbox: tuple[Outgoing, ...] = ()
+    entries: tuple[Entry, ...] = ()
+    ended: RunStatus | None = None
+    output: str | None = None
+    error: dict[str, Any] | None = None
+    letter: Letter | None = None

@@ -1,0 +1,101 @@
+"""Flows and doors in SQLite; each function is one transaction's work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import orjson
+import semver
+
+from functions.host.ledger.rows import Door, FlowRow
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+    from functions.host.ledger.port import Deployed
+
+_COLUMNS = "digest, namespace, name, version, title, definition, source, functions, deployed_at"
+
+
+def deploy(db: sqlite3.Connection, flow: FlowRow, doors: Sequence[Door]) -> Deployed:
+    """Insert a version and move the doors to the newest one."""
+    known = db.execute(
+        "SELECT digest FROM flows WHERE namespace = ? AND name = ? AND version = ?",
+        (flow.namespace, flow.name, flow.version),
+    ).fetchone()
+    if known:
+        return "same" if known[0] == flow.digest else "conflict"
+    db.execute(
+        f"INSERT INTO flows ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constant names
+        (
+            flow.digest,
+            flow.namespace,
+            flow.name,
+            flow.version,
+            flow.title,
+            orjson.dumps(flow.definition).decode(),
+            flow.source,
+            orjson.dumps(flow.functions).decode(),
+            flow.deployed_at,
+        ),
+    )
+    db.executemany(
+        "INSERT INTO doors (digest, type, filter) VALUES (?, ?, ?)",
+        [(flow.digest, door.type, orjson.dumps(door.filter).decode()) for door in doors],
+    )
+    _mark_newest(db, flow.namespace, flow.name)
+    return "created"
+
+
+def _mark_newest(db: sqlite3.Connection, namespace: str, name: str) -> None:
+    rows = db.execute(
+        "SELECT version, digest FROM flows WHERE namespace = ? AND name = ?", (namespace, name)
+    ).fetchall()
+    newest = max(rows, key=lambda row: semver.Version.parse(row[0]))[1]
+    db.execute(
+        "UPDATE flows SET newest = (digest = ?) WHERE namespace = ? AND name = ?",
+        (newest, namespace, name),
+    )
+
+
+def by_digest(db: sqlite3.Connection, digest: str) -> FlowRow | None:
+    """Return one flow."""
+    return _one(db, "WHERE digest = ?", (digest,))
+
+
+def named(db: sqlite3.Connection, namespace: str, name: str, version: str | None) -> FlowRow | None:
+    """Return a version, or the newest."""
+    if version is None:
+        return _one(db, "WHERE namespace = ? AND name = ? AND newest = 1", (namespace, name))
+    return _one(db, "WHERE namespace = ? AND name = ? AND version = ?", (namespace, name, version))
+
+
+def every(db: sqlite3.Connection) -> list[FlowRow]:
+    """Return all versions."""
+    rows = db.execute(f"SELECT {_COLUMNS} FROM flows").fetchall()  # noqa: S608 - constant names
+    flows = [_flow(row) for row in rows]
+    return sorted(flows, key=lambda f: (f.namespace, f.name, semver.Version.parse(f.version)))
+
+
+def doors(db: sqlite3.Connection, event_type: str) -> list[Door]:
+    """Return the newest versions' doors for a type, and those whose type is no constant."""
+    rows = db.execute(
+        "SELECT d.digest, f.namespace, f.name, d.type, d.filter FROM doors d "
+        "JOIN flows f ON f.digest = d.digest AND f.newest = 1 "
+        "WHERE d.type = ? OR d.type IS NULL",
+        (event_type,),
+    ).fetchall()
+    return [Door(*row[:4], orjson.loads(row[4])) for row in rows]
+
+
+def _one(db: sqlite3.Connection, where: str, arguments: tuple[str, ...]) -> FlowRow | None:
+    row = db.execute(f"SELECT {_COLUMNS} FROM flows {where}", arguments).fetchone()  # noqa: S608 - constants
+    return _flow(row) if row else None
+
+
+def _flow(row: tuple[object, ...]) -> FlowRow:
+    values = list(row)
+    values[5] = orjson.loads(str(values[5]))
+    values[7] = orjson.loads(str(values[7]))
+    return FlowRow(*values)  # type: ignore[arg-type]

@@ -1,0 +1,160 @@
+"""Runs, scopes, history and transitions in SQLite; each function is one transaction's work."""
+
+from __future__ import annotations
+
+from dataclasses import astuple
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from functions.host.ledger.rows import Entry, RunRow, RunStatus
+from functions.host.ledger.sqlite import letters, tasks
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+    from functions.host.ledger.rows import Transition
+
+COLUMNS = (
+    "id, digest, namespace, name, version, machine, status, input, output, error, "
+    "started_at, ended_at, trace, steps"
+)
+_ENDED = (RunStatus.COMPLETED, RunStatus.FAULTED, RunStatus.CANCELLED)
+
+
+def read(row: Sequence[Any]) -> RunRow:
+    """Build a run from its columns."""
+    values = list(row)
+    values[6] = RunStatus(values[6])
+    values[9] = orjson.loads(values[9]) if values[9] else None
+    return RunRow(*values)
+
+
+def by_id(db: sqlite3.Connection, run_id: str) -> RunRow | None:
+    """Return a run."""
+    row = db.execute(f"SELECT {COLUMNS} FROM runs WHERE id = ?", (run_id,)).fetchone()  # noqa: S608
+    return read(row) if row else None
+
+
+def listed(
+    db: sqlite3.Connection, flow: tuple[str, str] | None, status: RunStatus | None, limit: int
+) -> list[RunRow]:
+    """Return runs, the newest first."""
+    namespace, name = flow or (None, None)
+    rows = db.execute(
+        f"SELECT {COLUMNS} FROM runs WHERE (?1 IS NULL OR (namespace = ?1 AND name = ?2)) "  # noqa: S608
+        "AND (?3 IS NULL OR status = ?3) ORDER BY started_at DESC LIMIT ?4",
+        (namespace, name, status, limit),
+    ).fetchall()
+    return [read(row) for row in rows]
+
+
+def scope(db: sqlite3.Connection, run_id: str, name: str) -> tuple[str, int]:
+    """Return a scope's packed state and revision."""
+    row = db.execute(
+        "SELECT state, rev FROM scopes WHERE run = ? AND scope = ?", (run_id, name)
+    ).fetchone()
+    return (row[0], row[1]) if row else ("", 0)
+
+
+def open_run(db: sqlite3.Connection, run: RunRow, first: Transition) -> RunRow:
+    """Insert a run and its first transition, or return the one that has the id already."""
+    known = by_id(db, run.id)
+    if known:
+        return known
+    values = list(astuple(run))
+    values[9] = orjson.dumps(run.error).decode() if run.error else None
+    db.execute(
+        f"INSERT INTO runs ({COLUMNS}) VALUES ({', '.join('?' * len(values))})",  # noqa: S608
+        values,
+    )
+    db.execute("INSERT INTO scopes VALUES (?, ?, '', 0)", (run.id, first.scope))
+    _apply(db, first)
+    return by_id(db, run.id) or run
+
+
+def transit(db: sqlite3.Connection, step: Transition) -> bool:
+    """Compare and set: scope revision, run status and the closing task's token must stand."""
+    stands = db.execute(
+        "SELECT 1 FROM scopes s JOIN runs r ON r.id = s.run WHERE s.run = ? AND s.scope = ? "
+        "AND s.rev = ? AND r.status = 'running'",
+        (step.run, step.scope, step.expected_rev),
+    ).fetchone()
+    if not stands or not tasks.close(db, step):
+        return False
+    _apply(db, step)
+    return True
+
+
+def _apply(db: sqlite3.Connection, step: Transition) -> None:
+    if step.ended is not RunStatus.FAULTED:
+        # a faulted run keeps the state in which its task was out: redrive resumes from there
+        db.execute(
+            "UPDATE scopes SET state = ?, rev = rev + 1 WHERE run = ? AND scope = ?",
+            (step.state, step.run, step.scope),
+        )
+    tasks.insert(db, step.requests)
+    letters.post(db, step.run, step.outbox, step.at)
+    if step.letter:
+        letters.add(db, step.letter)
+    append(db, step.run, step.entries)
+    db.execute("UPDATE runs SET steps = steps + 1 WHERE id = ?", (step.run,))
+    if step.ended:
+        _end(db, step)
+
+
+def _end(db: sqlite3.Connection, step: Transition) -> None:
+    db.execute(
+        "UPDATE runs SET status = ?, output = ?, error = ?, ended_at = ? WHERE id = ?",
+        (
+            step.ended,
+            step.output,
+            orjson.dumps(step.error).decode() if step.error else None,
+            step.at,
+            step.run,
+        ),
+    )
+
+
+def append(db: sqlite3.Connection, run_id: str, entries: Sequence[Entry]) -> None:
+    """Number and store history entries."""
+    if not entries:
+        return
+    row = db.execute(
+        "UPDATE runs SET entries = entries + ? WHERE id = ? RETURNING entries",
+        (len(entries), run_id),
+    ).fetchone()
+    first = row[0] - len(entries) + 1
+    db.executemany(
+        "INSERT INTO history VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [
+            (run_id, first + i, e.kind, e.at, e.reference, e.instance, _json(e.detail))
+            for i, e in enumerate(entries)
+        ],
+    )
+
+
+def cancel(db: sqlite3.Connection, run_id: str, at: float) -> RunRow | None:
+    """End a run, close its tasks and empty its part of the outbox's future."""
+    run = by_id(db, run_id)
+    if run is None or run.status in _ENDED:
+        return run
+    db.execute("UPDATE runs SET status = 'cancelled', ended_at = ? WHERE id = ?", (at, run_id))
+    db.execute("UPDATE tasks SET state = 'closed', token = token + 1 WHERE run = ?", (run_id,))
+    append(db, run_id, [Entry("run.cancelled", at)])
+    return by_id(db, run_id)
+
+
+def history(db: sqlite3.Connection, run_id: str, after: int) -> list[tuple[int, Entry]]:
+    """Return numbered entries."""
+    rows = db.execute(
+        "SELECT seq, kind, at, reference, instance, detail FROM history "
+        "WHERE run = ? AND seq > ? ORDER BY seq",
+        (run_id, after),
+    ).fetchall()
+    return [(row[0], Entry(*row[1:5], orjson.loads(row[5]))) for row in rows]
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()

@@ -1,0 +1,60 @@
+"""The embedded ledger's tables; `user_version` numbers them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import sqlite3
+
+VERSION: Final = 1
+
+_TABLES: Final = """
+CREATE TABLE flows (
+    digest TEXT PRIMARY KEY, namespace TEXT, name TEXT, version TEXT, title TEXT,
+    definition TEXT, source TEXT, functions TEXT, deployed_at REAL,
+    newest INTEGER DEFAULT 0,
+    UNIQUE (namespace, name, version));
+CREATE TABLE doors (digest TEXT, type TEXT, filter TEXT);
+CREATE INDEX doors_by_type ON doors (type);
+CREATE TABLE runs (
+    id TEXT PRIMARY KEY, digest TEXT, namespace TEXT, name TEXT, version TEXT, machine INTEGER,
+    status TEXT, input TEXT, output TEXT, error TEXT, started_at REAL, ended_at REAL,
+    trace TEXT, steps INTEGER, entries INTEGER DEFAULT 0) WITHOUT ROWID;
+CREATE INDEX runs_by_start ON runs (started_at);
+CREATE TABLE scopes (
+    run TEXT, scope TEXT, state TEXT, rev INTEGER, PRIMARY KEY (run, scope)) WITHOUT ROWID;
+CREATE TABLE tasks (
+    run TEXT, instance TEXT, scope TEXT, reference TEXT, tool TEXT, major INTEGER, version TEXT,
+    attempt INTEGER, edition INTEGER, event_id TEXT, cause TEXT, input TEXT, input_digest TEXT,
+    state TEXT, due_at REAL, token INTEGER, claims INTEGER, emissions INTEGER, outcome TEXT,
+    requested_at REAL, PRIMARY KEY (run, instance)) WITHOUT ROWID;
+CREATE INDEX tasks_due ON tasks (due_at) WHERE state <> 'closed';
+CREATE INDEX tasks_by_cause ON tasks (run, cause);
+CREATE TABLE history (
+    run TEXT, seq INTEGER, kind TEXT, at REAL, reference TEXT, instance TEXT, detail TEXT,
+    PRIMARY KEY (run, seq)) WITHOUT ROWID;
+CREATE TABLE outbox (id TEXT PRIMARY KEY, run TEXT, event TEXT, stored_at REAL) WITHOUT ROWID;
+CREATE INDEX outbox_by_run ON outbox (run);
+CREATE TABLE letters (
+    id TEXT PRIMARY KEY, status TEXT, reason TEXT, code INTEGER, stored_at REAL, "trigger" TEXT,
+    event TEXT, run TEXT, instance TEXT, tool TEXT, flow TEXT) WITHOUT ROWID;
+CREATE INDEX letters_by_time ON letters (stored_at);
+CREATE TABLE unmatched (id TEXT PRIMARY KEY, event TEXT, at REAL) WITHOUT ROWID;
+CREATE INDEX unmatched_by_time ON unmatched (at);
+"""
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Create the tables in an empty file; refuse one that a newer Tendril wrote."""
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version == VERSION:
+        return
+    if version > VERSION:
+        raise ValueError(
+            f"the ledger's tables have version {version}, this Tendril knows {VERSION}; "
+            "start the newer Tendril that wrote it, or choose another data folder"
+        )
+    for statement in _TABLES.split(";"):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {VERSION}")

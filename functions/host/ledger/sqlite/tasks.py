@@ -1,0 +1,260 @@
+"""Task rows in SQLite; each function is one transaction's work."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, replace
+from typing import TYPE_CHECKING, Any
+
+from events.vocabulary import hop_id
+from functions.host.ledger.claims import Claim, Verdict, decide
+from functions.host.ledger.rows import Entry, TaskRow, TaskState, Work
+from functions.host.ledger.sqlite import runs
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+    from events.vocabulary import Hop
+    from functions.host.ledger.rows import Letter, Transition
+
+COLUMNS = (
+    "run, instance, scope, reference, tool, major, version, attempt, edition, event_id, cause, "
+    "input, input_digest, state, due_at, token, claims, emissions, outcome, requested_at"
+)
+_STATE = COLUMNS.split(", ").index("state")
+_OURS = "WHERE run = ? AND instance = ? AND attempt = ? AND token = ?"
+
+
+def read(row: Sequence[Any]) -> TaskRow:
+    """Build a task from its columns."""
+    values = list(row)
+    values[_STATE] = TaskState(values[_STATE])
+    return TaskRow(*values)
+
+
+def one(db: sqlite3.Connection, run_id: str, instance: str) -> Work | None:
+    """Return a task with its run."""
+    row = db.execute(
+        f"SELECT {COLUMNS} FROM tasks WHERE run = ? AND instance = ?",  # noqa: S608 - constant names
+        (run_id, instance),
+    ).fetchone()
+    run = runs.by_id(db, run_id)
+    return Work(read(row), run) if row and run else None
+
+
+def of_run(db: sqlite3.Connection, run_id: str) -> list[TaskRow]:
+    """Return all tasks of a run."""
+    rows = db.execute(
+        f"SELECT {COLUMNS} FROM tasks WHERE run = ? ORDER BY requested_at",  # noqa: S608
+        (run_id,),
+    )
+    return [read(row) for row in rows.fetchall()]
+
+
+def insert(db: sqlite3.Connection, rows: Sequence[TaskRow]) -> None:
+    """Open rows; a transition never opens one twice, the revision sees to that."""
+    if rows:
+        marks = ", ".join("?" * len(COLUMNS.split(", ")))
+        db.executemany(f"INSERT INTO tasks VALUES ({marks})", [astuple(row) for row in rows])  # noqa: S608
+
+
+def claim(db: sqlite3.Connection, hop: Hop, now: float, lease: float, cold: bool) -> Claim:
+    """Decide, and take the lease when the verdict says so."""
+    work = one(db, hop.run, hop.instance)
+    verdict, reason = decide(work, hop, now)
+    if verdict is not Verdict.CLAIM or work is None:
+        return Claim(verdict, work, reason)
+    task = replace(
+        work.task,
+        state=TaskState.CLAIMED,
+        token=work.task.token + 1,
+        claims=work.task.claims + 1,
+        due_at=now + lease,
+    )
+    _update(db, task)
+    waited = round((now - work.task.requested_at) * 1000, 3)
+    detail = {"cold": cold, "attempt": task.attempt, "queuedMs": waited}
+    entry = Entry("task.claimed", now, task.reference, task.instance, detail)
+    runs.append(db, task.run, [entry])
+    return Claim(verdict, replace(work, task=task), reason)
+
+
+def _update(db: sqlite3.Connection, task: TaskRow) -> None:
+    db.execute(
+        "UPDATE tasks SET attempt = ?, edition = ?, event_id = ?, input = ?, input_digest = ?, "
+        "state = ?, due_at = ?, token = ?, claims = ?, emissions = ?, outcome = ?, "
+        "requested_at = ? WHERE run = ? AND instance = ?",
+        (
+            task.attempt,
+            task.edition,
+            task.event_id,
+            task.input,
+            task.input_digest,
+            task.state,
+            task.due_at,
+            task.token,
+            task.claims,
+            task.emissions,
+            task.outcome,
+            task.requested_at,
+            task.run,
+            task.instance,
+        ),
+    )
+
+
+def _ours(task: TaskRow) -> tuple[str, str, int, int]:
+    return task.run, task.instance, task.attempt, task.token
+
+
+def heartbeat(db: sqlite3.Connection, task: TaskRow, due_at: float) -> bool:
+    """Extend a live claim."""
+    done = db.execute(
+        f"UPDATE tasks SET due_at = ? {_OURS} AND state = 'claimed'",  # noqa: S608 - constant
+        (due_at, *_ours(task)),
+    )
+    return done.rowcount == 1
+
+
+def record(db: sqlite3.Connection, task: TaskRow, outcome: str, due_at: float) -> bool:
+    """Write the outcome under our claim."""
+    done = db.execute(
+        f"UPDATE tasks SET state = 'recorded', outcome = ?, due_at = ? {_OURS} "  # noqa: S608
+        "AND state = 'claimed'",
+        (outcome, due_at, *_ours(task)),
+    )
+    return done.rowcount == 1
+
+
+def park(db: sqlite3.Connection, task: TaskRow, due_at: float, entry: Entry) -> bool:
+    """Set the timer of the next attempt."""
+    done = db.execute(
+        f"UPDATE tasks SET state = 'retrying', due_at = ? {_OURS} AND state = 'claimed'",  # noqa: S608
+        (due_at, *_ours(task)),
+    )
+    if done.rowcount == 1:
+        runs.append(db, task.run, [entry])
+    return done.rowcount == 1
+
+
+def close(db: sqlite3.Connection, step: Transition) -> bool:
+    """Close the row a transition settles; True when there is none to close.
+
+    A fault nobody catches closes it too: redrive opens it again, as a new attempt.
+    """
+    if step.closes is None:
+        return True
+    done = db.execute(
+        "UPDATE tasks SET state = 'closed' WHERE run = ? AND instance = ? AND token = ? "
+        "AND state = 'recorded'",
+        (step.run, step.closes, step.token),
+    )
+    return done.rowcount == 1
+
+
+def after(db: sqlite3.Connection, run_id: str, cause: str) -> list[Work]:
+    """Return what a hop's outcome opened and nobody claimed yet."""
+    rows = db.execute(
+        f"SELECT {COLUMNS} FROM tasks WHERE run = ? AND cause = ? AND state = 'requested'",  # noqa: S608
+        (run_id, cause),
+    ).fetchall()
+    run = runs.by_id(db, run_id)
+    return [Work(read(row), run) for row in rows] if run else []
+
+
+def overdue(db: sqlite3.Connection, now: float, limit: int) -> list[Work]:
+    """Return open tasks of running runs whose deadline passed, the longest overdue first."""
+    rows = db.execute(
+        "SELECT t.run, t.instance FROM tasks t JOIN runs r ON r.id = t.run "
+        "WHERE t.state <> 'closed' AND t.due_at <= ? AND r.status = 'running' "
+        "ORDER BY t.due_at LIMIT ?",
+        (now, limit),
+    ).fetchall()
+    found = (one(db, run_id, instance) for run_id, instance in rows)
+    return [work for work in found if work is not None]
+
+
+def wake(db: sqlite3.Connection, seen: Work, now: float, grace: float) -> Work | None:
+    """Make an overdue task claimable and due again; a parked one gets its next attempt."""
+    work = _unmoved(db, seen)
+    if work is None:
+        return None
+    task = work.task
+    if task.state is TaskState.RETRYING:
+        attempt = task.attempt + 1
+        task = replace(
+            task,
+            attempt=attempt,
+            event_id=hop_id(task.run, task.instance, attempt),
+            emissions=0,
+            claims=0,
+            requested_at=now,
+        )
+    due_at = now + grace * 2 ** min(task.emissions, 6)
+    task = replace(task, state=TaskState.REQUESTED, due_at=due_at, emissions=task.emissions + 1)
+    _update(db, task)
+    return replace(work, task=task)
+
+
+def give_up(db: sqlite3.Connection, seen: Work, outcome: str, now: float) -> TaskRow | None:
+    """Record a fault where no host did; the new token shuts out a late one."""
+    work = _unmoved(db, seen)
+    if work is None:
+        return None
+    task = replace(
+        work.task,
+        state=TaskState.RECORDED,
+        outcome=outcome,
+        token=work.task.token + 1,
+        due_at=now,
+    )
+    _update(db, task)
+    return task
+
+
+def _unmoved(db: sqlite3.Connection, seen: Work) -> Work | None:
+    work = one(db, seen.task.run, seen.task.instance)
+    if work is None or work.task.state is TaskState.CLOSED:
+        return None
+    same = (work.task.state, work.task.token, work.task.attempt, work.task.due_at) == (
+        seen.task.state,
+        seen.task.token,
+        seen.task.attempt,
+        seen.task.due_at,
+    )
+    return work if same else None
+
+
+def redrive(
+    db: sqlite3.Connection, letter: Letter, at: float, edited: tuple[str, str] | None
+) -> Work | None:
+    """Reopen a faulted run at the letter's task: a new attempt, edited input if given."""
+    work = one(db, letter.run or "", letter.instance or "")
+    if work is None or work.run.status != "faulted" or work.task.state is not TaskState.CLOSED:
+        return None
+    task = work.task
+    attempt = task.attempt + 1
+    packed, digest = edited or (task.input, task.input_digest)
+    task = replace(
+        task,
+        attempt=attempt,
+        edition=task.edition + (edited is not None),
+        event_id=hop_id(task.run, task.instance, attempt),
+        input=packed,
+        input_digest=digest,
+        state=TaskState.REQUESTED,
+        token=task.token + 1,
+        due_at=at,
+        claims=0,
+        emissions=0,
+        outcome=None,
+        requested_at=at,
+    )
+    _update(db, task)
+    db.execute(
+        "UPDATE runs SET status = 'running', error = NULL, ended_at = NULL WHERE id = ?",
+        (task.run,),
+    )
+    detail = {"attempt": attempt, "edited": edited is not None}
+    runs.append(db, task.run, [Entry("redriven", at, task.reference, task.instance, detail)])
+    return one(db, task.run, task.instance)

@@ -1,0 +1,146 @@
+"""One connection, one thread, group commit: whatever waits together is synced together.
+
+Several processes share the file. SQLite's own busy handler sleeps in steps of milliseconds,
+so writers queue on a file lock instead, which the kernel hands over at once and frees when its
+holder dies, however it dies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import queue
+import sqlite3
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from functions.host.ledger.port import LedgerUnavailable
+from functions.host.ledger.sqlite.schema import migrate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+T = TypeVar("T")
+Job = "tuple[Callable[[sqlite3.Connection], Any], asyncio.Future[Any], asyncio.AbstractEventLoop]"
+_MOST: Final = 256
+
+
+class Writer:
+    """Runs write transactions for one process; `submit` returns once its work is on disk."""
+
+    def __init__(self, path: str, max_pages: int = 0) -> None:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        self._lock = os.open(f"{path}-writers", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._connection = connect(path)
+        if max_pages:
+            self._connection.execute(f"PRAGMA max_page_count = {max_pages:d}")
+        with self._exclusive():
+            migrate(self._connection)
+            self._connection.execute("COMMIT")
+        self._jobs: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
+        self._thread.start()
+
+    async def submit(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` in a transaction and return its result after the commit.
+
+        An exception of `work` rolls back its own changes alone. LedgerUnavailable: nothing of
+        it was kept.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._jobs.put((work, future, loop))
+        return await future
+
+    def close(self) -> None:
+        """Finish what is queued, then let go of the file."""
+        self._jobs.put(None)
+        self._thread.join()
+        self._connection.close()
+        os.close(self._lock)
+
+    def _run(self) -> None:
+        while (batch := self._gather()) is not None:
+            outcomes = self._commit(batch)
+            _deliver(batch, outcomes)
+
+    def _gather(self) -> list[Any] | None:
+        batch = [self._jobs.get()]
+        with contextlib.suppress(queue.Empty):
+            while batch[-1] is not None and len(batch) < _MOST:
+                batch.append(self._jobs.get_nowait())
+        if batch[-1] is None:
+            self._jobs.put(None)  # seen again, and then alone, once this batch is done
+            batch.pop()
+        return batch or None
+
+    def _commit(self, batch: list[Any]) -> list[tuple[bool, Any]]:
+        try:
+            with self._exclusive():
+                outcomes = [_attempt(self._connection, job[0]) for job in batch]
+                self._connection.execute("COMMIT")
+        except (sqlite3.Error, OSError) as error:
+            failure = LedgerUnavailable(f"the ledger cannot be written: {error}")
+            return [(False, failure)] * len(batch)
+        return outcomes
+
+    @contextlib.contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            yield
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            fcntl.flock(self._lock, fcntl.LOCK_UN)
+
+
+def connect(path: str, *, read_only: bool = False) -> sqlite3.Connection:
+    """Open the file for use on any one thread: WAL, every commit synced to disk."""
+    connection = sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, timeout=30, cached_statements=256
+    )
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    if read_only:
+        connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def _attempt(
+    connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], Any]
+) -> tuple[bool, Any]:
+    connection.execute("SAVEPOINT work")
+    try:
+        result = work(connection)
+    except sqlite3.Error:
+        raise  # the store failed, not the work: the whole batch is off
+    except Exception as error:  # noqa: BLE001 - it travels to whoever submitted the work
+        connection.execute("ROLLBACK TO work")
+        connection.execute("RELEASE work")
+        return False, error
+    connection.execute("RELEASE work")
+    return True, result
+
+
+def _deliver(batch: list[Any], outcomes: list[tuple[bool, Any]]) -> None:
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], bool, Any]]] = {}
+    for (_, future, loop), (good, value) in zip(batch, outcomes, strict=True):
+        by_loop.setdefault(loop, []).append((future, good, value))
+    for loop, settled in by_loop.items():
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(_resolve, settled)
+
+
+def _resolve(settled: list[tuple[asyncio.Future[Any], bool, Any]]) -> None:
+    for future, good, value in settled:
+        if future.done():
+            continue
+        if good:
+            future.set_result(value)
+        else:
+            future.set_exception(value)

@@ -1,0 +1,29 @@
+"""Structured logs: one JSON object a line on stderr, with run, task and trace ids."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from pythonjsonlogger.json import JsonFormatter
+
+
+def configure(service: str, level: str) -> None:
+    """Send every logger's lines to stderr as JSON; `service` stands in each."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        JsonFormatter(
+            "{asctime}{levelname}{name}{message}",
+            style="{",
+            rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
+            static_fields={"service": service},
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
+
+
+def for_task(run: str, task: str, trace: str) -> logging.LoggerAdapter[logging.Logger]:
+    """Return a logger whose lines carry the task's ids."""
+    ids = {"run": run, "task": task, "trace": trace}
+    return logging.LoggerAdapter(logging.getLogger("functions.tool"), ids)

@@ -1,0 +1,72 @@
+"""What became of one attempt at a task: a result, a fault, or 'try again'; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from events.errors import ErrorType, Problem, RetryableError, TendrilError
+from events.flow.steps import TaskCompleted, TaskFaulted
+
+if TYPE_CHECKING:
+    from events.flow.steps import Signal
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One attempt's end. Exactly one of `problem` and `output` speaks."""
+
+    output: Any = None
+    problem: Problem | None = None
+    retry: bool = False
+    retry_after: float | None = None
+    """Seconds a provider asked us to wait."""
+    work_ms: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form the ledger records."""
+        problem = self.problem.to_json() if self.problem else None
+        return {"output": self.output, "problem": problem, "workMs": self.work_ms}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Outcome:
+        """Read a recorded outcome."""
+        problem = Problem.from_json(value["problem"]) if value["problem"] else None
+        return cls(output=value["output"], problem=problem, work_ms=value["workMs"])
+
+    def signal(self, instance: str) -> Signal:
+        """Return what `advance` is told."""
+        if self.problem:
+            return TaskFaulted(instance, self.problem)
+        return TaskCompleted(instance, self.output)
+
+
+def from_error(error: Exception) -> Outcome:
+    """Return the outcome of a handler that raised."""
+    if isinstance(error, RetryableError):
+        return Outcome(problem=error.problem, retry=True, retry_after=error.retry_after)
+    if isinstance(error, TendrilError):
+        return Outcome(problem=error.problem)
+    detail = f"{type(error).__name__}: {error}; the service's log has the traceback"
+    return Outcome(problem=Problem(ErrorType.RUNTIME, 500, "The tool failed", detail))
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """The platform's retry policy: exponential, bounded, full jitter on the upper half."""
+
+    attempts: int
+    delay: float
+    longest: float
+
+    def wait(self, attempt: int, asked: float | None, luck: float) -> float | None:
+        """Return seconds until the next attempt, None when `attempt` was the last.
+
+        `asked` is the provider's Retry-After, which wins over the back-off; `luck` is in [0, 1).
+        """
+        if attempt >= self.attempts:
+            return None
+        if asked is not None:
+            return max(0.0, asked)
+        backoff = min(self.longest, self.delay * 2 ** min(attempt - 1, 30))
+        return float(backoff * (0.5 + luck / 2))

@@ -1,0 +1,91 @@
+"""`serve(handle, ...)`: a handler becomes a CloudEvents service in one line."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from ipaddress import ip_network
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI, Request, Response
+
+from events.envelope import parse, to_binary
+from functions.host.assembly import Platform, opened
+from functions.host.egress import Policy, session
+from functions.host.faults import install
+from functions.host.hop import Worker
+from functions.host.outcomes import RetryPolicy
+from functions.host.settings import Settings
+from functions.host.tool import Tool, tool
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from functions.host.context import Context
+
+
+def serve(
+    handle: Callable[[Any, Context], Awaitable[Any]],
+    *,
+    name: str,
+    version: str,
+    timeout: float = 60.0,
+) -> FastAPI:
+    """Return the ASGI app that answers task-requested events with `handle`.
+
+    `timeout` is in seconds and must be less than the service's `timeoutSeconds`.
+    """
+    described = tool(handle, name=name, version=version, timeout=timeout)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        settings = Settings()
+        async with opened(settings) as platform, session(_policy(settings)) as http:
+            app.state.worker = _worker(described, platform, http)
+            yield
+
+    app = service(described.name, lifespan)
+    app.state.tool = described
+    app.add_api_route("/", _event, methods=["POST"], include_in_schema=False)
+    return app
+
+
+def service(title: str, lifespan: Callable[[FastAPI], Any]) -> FastAPI:
+    """Return an app with what every service has: health and the one error mapping."""
+    app = FastAPI(title=title, lifespan=lifespan, redirect_slashes=False)
+    install(app)
+    app.add_api_route("/health/ready", _alive, methods=["GET"], include_in_schema=False)
+    app.add_api_route("/health/live", _alive, methods=["GET"], include_in_schema=False)
+    return app
+
+
+async def _alive() -> Response:
+    return Response(status_code=200)
+
+
+async def _event(request: Request) -> Response:
+    event = parse(request.headers.items(), await request.body())
+    answer = await request.app.state.worker.do(event)
+    if answer is None:
+        return Response(status_code=202)
+    headers, body = to_binary(answer)
+    return Response(body, 200, headers)
+
+
+def _policy(settings: Settings) -> Policy:
+    blocks = [block.strip() for block in settings.egress_allow.split(",") if block.strip()]
+    return Policy(allow=tuple(ip_network(block, strict=False) for block in blocks))
+
+
+def _worker(described: Tool, platform: Platform, http: Any) -> Worker:
+    settings = platform.settings
+    folder = settings.data / "tools" / described.name
+    folder.mkdir(parents=True, exist_ok=True)
+    return Worker(
+        described,
+        platform.settler,
+        RetryPolicy(settings.retry_attempts, settings.retry_delay, settings.retry_max_delay),
+        lease=settings.lease,
+        folder=folder,
+        objects=platform.objects,
+        http=http,
+    )

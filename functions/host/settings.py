@@ -1,0 +1,61 @@
+"""What an operator may set for every host: typed `TENDRIL_*` variables, also from `.env`.
+
+A tool's own settings are a `Settings` class in its models.py; `python -m functions.host.settings`
+lists all of them, for people or with `--json`.
+"""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """The settings of the host that every tool shares; durations are in seconds."""
+
+    model_config = SettingsConfigDict(env_prefix="TENDRIL_", env_file=".env", extra="ignore")
+
+    data: Path = Field(Path(".tendril"), description="folder of the embedded stores")
+    host: str = Field("127.0.0.1", description="address that services bind")
+    services: str = Field(
+        "http://127.0.0.1:8080/services/{name}",
+        description="URL template of a sibling service",
+    )
+    tools: str = Field("", description="folders of your own tools, separated like PATH")
+    ledger: str = Field("", description="ledger URL; empty: sqlite in the data folder")
+    objects: str = Field(
+        "", description="object store URL (file:///folder, s3://bucket/prefix); empty: data folder"
+    )
+    egress_allow: str = Field("", description="CIDRs that tools may reach beside public ones")
+    dataref_threshold: int = Field(65_536, description="bytes above which a value leaves events")
+    lease: float = Field(15.0, description="seconds a claim lives without a heartbeat")
+    sweep_interval: float = Field(1.0, description="seconds between two sweeps of the ledger")
+    request_grace: float = Field(
+        5.0, description="seconds before an unclaimed request is emitted again; doubles each time"
+    )
+    request_limit: int = Field(8, description="emissions of a request before it is a dead letter")
+    claim_limit: int = Field(8, description="claims that may expire before it is a dead letter")
+    retry_attempts: int = Field(5, description="attempts at a task that answers retryable errors")
+    retry_delay: float = Field(1.0, description="first back-off of the platform's retry policy")
+    retry_max_delay: float = Field(60.0, description="longest back-off of the retry policy")
+    max_steps: int = Field(100_000, description="steps a run may take before it faults")
+    unmatched_kept: int = Field(1_000, description="events kept that no flow waited for")
+    ledger_max_pages: int = Field(0, description="SQLite max_page_count of the ledger; 0: no limit")
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
+    port: int = Field(8000, validation_alias="PORT", description="port a service listens on")
+    sink: str = Field(
+        "http://127.0.0.1:8080/default/default",
+        validation_alias="K_SINK",
+        description="the broker; set by SinkBinding or the local runtime",
+    )
+    service: str = Field("", validation_alias="K_SERVICE", description="this service's name")
+
+    @property
+    def ledger_url(self) -> str:
+        """The ledger's URL with the embedded default filled in."""
+        return self.ledger or f"sqlite:///{self.data.resolve()}/ledger.db"
+
+    @property
+    def objects_url(self) -> str:
+        """The object store's URL with the embedded default filled in."""
+        return self.objects or f"file://{self.data.resolve()}/objects"
