@@ -17,6 +17,7 @@ import yaml
 Path = tuple[str | int, ...]
 MAX_DEPTH: Final = 200
 MAX_NODES: Final = 200_000
+MAX_DIGITS: Final = 64
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -92,7 +93,7 @@ _RESOLVERS: Final = (
     ),
 )
 for _tag, _pattern, _first in _RESOLVERS:
-    _Loader.add_implicit_resolver(_tag, re.compile(_pattern), _first)  # type: ignore[no-untyped-call]
+    _Loader.add_implicit_resolver(_tag, re.compile(_pattern), _first)
 
 
 def _empty(node: yaml.Node | None) -> bool:
@@ -133,7 +134,7 @@ class _Builder:
             position = _mark(self.file, key_node.start_mark)
             if not isinstance(key_node, yaml.ScalarNode):
                 raise SourceError(position, "expected a plain key, found a collection")
-            key = key_node.value
+            key = _characters(key_node.value, position)
             if key in result:
                 raise SourceError(position, f"the key '{key}' stands here twice")
             result[key] = self._value(value_node, (*path, key))
@@ -143,17 +144,42 @@ class _Builder:
 
     def _scalar(self, node: yaml.ScalarNode, position: Position) -> Any:
         kind, text = node.tag.rsplit(":", 1)[-1], node.value
+        try:
+            return self._resolved(kind, text, position)
+        except ValueError as error:
+            if isinstance(error, SourceError):
+                raise
+            reason = f"'{text[:MAX_DIGITS]}' is no {kind}"
+            raise SourceError(position, reason) from None
+
+    def _resolved(self, kind: str, text: str, position: Position) -> Any:
         if kind == "null":
             return None
         if kind == "bool":
             return text.lower() == "true"
         if kind == "int":
-            return int(text, 0) if text[:2] in {"0o", "0x"} else int(text)
+            return _integer(text, position)
         if kind == "float":
             number = float(text)
             if not math.isfinite(number):
                 raise SourceError(position, f"the number {text} is out of range")
             return number
         if kind == "str":
-            return text
-        raise SourceError(position, f"the YAML tag {node.tag} is not allowed here")
+            return _characters(text, position)
+        raise SourceError(position, f"the YAML tag '{kind}' is not allowed here")
+
+
+def _integer(text: str, position: Position) -> int:
+    number = int(text, 0 if text[:2] in {"0o", "0x"} else 10) if len(text) <= MAX_DIGITS else None
+    # 64 bits are what JSON readers agree on
+    if number is None or not -(2**63) <= number < 2**64:
+        raise SourceError(position, f"the number {text[:MAX_DIGITS]} is out of range")
+    return number
+
+
+def _characters(text: str, position: Position) -> str:
+    """Join the surrogate pairs that JSON's escapes spell astral characters with."""
+    try:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+    except UnicodeDecodeError:
+        raise SourceError(position, "half of a surrogate pair is no character") from None

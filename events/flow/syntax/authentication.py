@@ -35,7 +35,7 @@ class _Credentials(Node):
             return
         for name in cls.inline:
             if name not in value:
-                yield (name,), f"the property '{name}' is missing (or 'use', a secret's name)"
+                yield (), f"the property '{name}' is missing (or 'use', a secret's name)"
 
 
 class UserPassword(_Credentials):

@@ -35,7 +35,7 @@ class EmittedProperties(EventProperties):
         """Ask for what CloudEvents requires and nobody else can know."""
         for name in ("source", "type"):
             if name not in value:
-                yield (name,), f"the property '{name}' is missing"
+                yield (), f"the property '{name}' is missing"
 
 
 class FilterProperties(EventProperties):

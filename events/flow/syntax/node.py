@@ -21,6 +21,9 @@ Fault = tuple[tuple[str | int, ...], str]
 
 UNKNOWN: Final = "unknown_property"
 RULE: Final = "rule"
+KEYWORD: Final = "task_keyword"
+OWN_ERRORS: Final = frozenset({UNKNOWN, RULE, KEYWORD})
+"""The types of the errors that these models add to pydantic's own."""
 
 
 def dsl_name(field: str) -> str:
@@ -116,7 +119,7 @@ class Node(BaseModel):
             context = item.get("ctx", {})
             if kind == "extra_forbidden" and len(item["loc"]) == 1:
                 kind = PydanticCustomError(UNKNOWN, "unknown", {"expected": cls.properties()})
-            elif kind in {UNKNOWN, RULE}:
+            elif kind in OWN_ERRORS:
                 kind = PydanticCustomError(item["type"], "{message}", _said(item["msg"], context))
             yield InitErrorDetails(type=kind, loc=item["loc"], input=item["input"], ctx=context)
 

@@ -21,7 +21,7 @@ class ContainerLifetime(Node):
         """Ask for `after` with `eventually` and only then."""
         eventually = value.get("cleanup") == "eventually"
         if eventually and "after" not in value:
-            yield ("after",), "the property 'after' is missing: 'eventually' needs it"
+            yield (), "the property 'after' is missing: 'cleanup: eventually' needs it"
         if not eventually and "after" in value:
             yield ("after",), "'after' goes with 'cleanup: eventually' only"
 

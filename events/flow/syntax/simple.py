@@ -1,5 +1,6 @@
 """The tasks that do one thing: emit, raise, set, switch, wait."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Self
 
@@ -10,7 +11,7 @@ from events.flow.syntax.base import TaskBase
 from events.flow.syntax.duration import Duration
 from events.flow.syntax.error import Error
 from events.flow.syntax.event import EmittedProperties
-from events.flow.syntax.node import JsonMap, Maybe, Node, TextOr
+from events.flow.syntax.node import Fault, JsonMap, Maybe, Node, TextOr
 
 
 class EmittedEvent(Node):
@@ -99,7 +100,13 @@ class SwitchTask(TaskBase):
     """Goes on at the first case that holds."""
 
     keyword: ClassVar[str] = "switch"
-    switch: Annotated[tuple[NamedCase, ...], Field(min_length=1)]
+    switch: tuple[NamedCase, ...]
+
+    @classmethod
+    def rules(cls, value: JsonMap) -> Iterator[Fault]:
+        """Refuse the switch without cases."""
+        if value.get("switch") == []:
+            yield ("switch",), "expected at least one case"
 
 
 class WaitTask(TaskBase):

@@ -9,6 +9,7 @@ from events.flow.syntax.base import TaskBase
 from events.flow.syntax.call import CallTask
 from events.flow.syntax.composite import DoTask, ForkTask, ForTask, TryTask
 from events.flow.syntax.listen import ListenTask
+from events.flow.syntax.node import KEYWORD
 from events.flow.syntax.run import RunTask
 from events.flow.syntax.simple import EmitTask, RaiseTask, SetTask, SwitchTask, WaitTask
 
@@ -26,7 +27,6 @@ KEYWORDS: Final = (
     "try",
     "wait",
 )
-NO_KEYWORD: Final = "task_keyword"
 
 
 def keywords_of(value: Mapping[str, Any]) -> list[str]:
@@ -57,7 +57,7 @@ Task = Annotated[
     | Annotated[WaitTask, Tag("<wait>")],
     Discriminator(
         _tag,
-        custom_error_type=NO_KEYWORD,
+        custom_error_type=KEYWORD,
         custom_error_message="expected a task with exactly one keyword",
     ),
 ]

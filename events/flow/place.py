@@ -1,0 +1,76 @@
+"""Where in a definition an error is: its path, and how to say it in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from events.flow.syntax.task import KEYWORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from events.source import Path
+
+_TASKS: Final = frozenset(f"<{keyword}>" for keyword in KEYWORDS)
+_TAGS: Final = _TASKS | {"<text>", "<object>"}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A path into the definition; `task` counts the parts that lead to the task around it."""
+
+    path: Path
+    task: int = 0
+
+    @property
+    def inside(self) -> Path:
+        """The path from the task (or from the flow, outside tasks)."""
+        return self.path[self.task :]
+
+    @property
+    def parent(self) -> Place:
+        """The object or list around it."""
+        return Place(self.path[:-1], self.task)
+
+    def __str__(self) -> str:
+        """Say where, for instance `'with.method' of task 'ask'`."""
+        owner = f"task '{self.path[self.task - 1]}'" if self.task else "the flow"
+        if not self.inside:
+            return owner
+        dotted = "".join(
+            f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.inside
+        ).removeprefix(".")
+        return f"'{dotted}' of {owner}" if self.task else f"'{dotted}'"
+
+
+def locate(loc: Sequence[str | int], definition: Any) -> Place:
+    """Turn an error's location into a place, leaving out the names of union branches."""
+    path: list[str | int] = []
+    task = 0
+    value = definition
+    for part in loc:
+        if _leads_on(value, part):
+            value = value[part]
+        elif part in _TAGS:
+            task = len(path) if part in _TASKS else task
+            continue
+        else:
+            value = None
+        path.append(part)
+    return Place(tuple(path), min(task, len(path)))
+
+
+def value_at(definition: Any, path: Path) -> Any:
+    """Return the value at `path`; None where there is none."""
+    for part in path:
+        if not _leads_on(definition, part):
+            return None
+        definition = definition[part]
+    return definition
+
+
+def _leads_on(value: Any, part: str | int) -> bool:
+    if isinstance(value, dict):
+        return part in value
+    return isinstance(value, list) and isinstance(part, int) and 0 <= part < len(value)
