@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -36,6 +37,8 @@ class Opened:
     requests: Sequence[Work] = ()
     outbox: bool = True
 
+
+log = logging.getLogger(__name__)
 
 _BY_SINK_EVERY: Final = 100
 """Every n-th hop of a run goes by K_SINK: a reply counts down a broker's TTL, this resets it."""
@@ -119,9 +122,14 @@ class Settler:
             now=datetime.fromtimestamp(now, UTC),
         )
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self._threads, advance, deployed.flow, state, signal, facts, self._evaluate
-        )
+        try:
+            return await loop.run_in_executor(
+                self._threads, advance, deployed.flow, state, signal, facts, self._evaluate
+            )
+        except Exception as error:
+            # a defect of the state machine must end the run where people see it, not loop for ever
+            log.exception("advance failed on run %s", run.id)
+            return _broken(state or {}, error)
 
     async def emit(self, run: RunRow, opened: Opened, *, reply: bool) -> Event | None:
         """Emit a step's events: the outbox and all requests by K_SINK, but one as the reply.
@@ -160,6 +168,11 @@ def _still_ours(now: Work | None, work: Work) -> bool:
 
 def _stored(text: str) -> Event:
     return parse([("content-type", "application/cloudevents+json")], text.encode())
+
+
+def _broken(state: State, error: Exception) -> Step:
+    detail = f"the state machine failed: {type(error).__name__}: {error}"
+    return Step(state, ScopeFaulted(Problem(ErrorType.RUNTIME, 500, "Advance failed", detail)))
 
 
 def _too_long(state: State, limit: int) -> Step:

@@ -107,6 +107,9 @@ class Tasks(Protocol):
     async def overdue(self, now: float, limit: int) -> list[Work]:
         """Return open tasks of running runs whose deadline passed."""
 
+    async def progress(self, tool: str, major: int) -> float:
+        """Return when a tool last claimed a task, 0 when it never did."""
+
     async def wake(self, work: Work, *, now: float, grace: float) -> Work | None:
         """Bring an overdue task back to REQUESTED for another emission; None if it moved on."""
 

@@ -120,6 +120,9 @@ class SqliteLedger:
     async def overdue(self, now: float, limit: int) -> list[Work]:
         return await self._read(lambda db: tasks.overdue(db, now, limit))
 
+    async def progress(self, tool: str, major: int) -> float:
+        return await self._read(lambda db: tasks.progress(db, tool, major))
+
     async def wake(self, work: Work, *, now: float, grace: float) -> Work | None:
         return await self._write(lambda db: tasks.wake(db, work, now, grace))
 

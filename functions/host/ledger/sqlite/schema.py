@@ -31,6 +31,8 @@ CREATE TABLE tasks (
     requested_at REAL, PRIMARY KEY (run, instance)) WITHOUT ROWID;
 CREATE INDEX tasks_due ON tasks (due_at) WHERE state <> 'closed';
 CREATE INDEX tasks_by_cause ON tasks (run, cause);
+CREATE TABLE tools (
+    tool TEXT, major INTEGER, claimed_at REAL, PRIMARY KEY (tool, major)) WITHOUT ROWID;
 CREATE TABLE history (
     run TEXT, seq INTEGER, kind TEXT, at REAL, reference TEXT, instance TEXT, detail TEXT,
     PRIMARY KEY (run, seq)) WITHOUT ROWID;

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from events.vocabulary import hop_id
 from functions.host.ledger.claims import Claim, Verdict, decide
-from functions.host.ledger.rows import Entry, TaskRow, TaskState, Work
-from functions.host.ledger.sqlite import runs
+from functions.host.ledger.rows import Entry, LetterStatus, TaskRow, TaskState, Work
+from functions.host.ledger.sqlite import letters, runs
 
 if TYPE_CHECKING:
     import sqlite3
@@ -72,6 +72,7 @@ def claim(db: sqlite3.Connection, hop: Hop, now: float, lease: float, cold: bool
         due_at=now + lease,
     )
     _update(db, task)
+    db.execute("REPLACE INTO tools VALUES (?, ?, ?)", (task.tool, task.major, now))
     waited = round((now - work.task.requested_at) * 1000, 3)
     detail = {"cold": cold, "attempt": task.attempt, "queuedMs": waited}
     entry = Entry("task.claimed", now, task.reference, task.instance, detail)
@@ -174,6 +175,14 @@ def overdue(db: sqlite3.Connection, now: float, limit: int) -> list[Work]:
     return [work for work in found if work is not None]
 
 
+def progress(db: sqlite3.Connection, tool: str, major: int) -> float:
+    """Return when the tool last claimed anything, 0 when never."""
+    row = db.execute(
+        "SELECT claimed_at FROM tools WHERE tool = ? AND major = ?", (tool, major)
+    ).fetchone()
+    return float(row[0]) if row else 0.0
+
+
 def wake(db: sqlite3.Connection, seen: Work, now: float, grace: float) -> Work | None:
     """Make an overdue task claimable and due again; a parked one gets its next attempt."""
     work = _unmoved(db, seen)
@@ -231,6 +240,8 @@ def redrive(
     """Reopen a faulted run at the letter's task: a new attempt, edited input if given."""
     work = one(db, letter.run or "", letter.instance or "")
     if work is None or work.run.status != "faulted" or work.task.state is not TaskState.CLOSED:
+        return None
+    if not letters.mark(db, letter.id, LetterStatus.OPEN, LetterStatus.REDRIVEN):
         return None
     task = work.task
     attempt = task.attempt + 1

@@ -1,0 +1,34 @@
+"""The flow service: its API, its door and its clock."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from functions.flow import flows_api, letters_api, runs_api
+from functions.flow.clock import Clock
+from functions.flow.door import Door
+from functions.host.assembly import opened
+from functions.host.serve import service
+from functions.host.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from fastapi import FastAPI
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async with opened(Settings()) as platform:
+        app.state.platform = platform
+        app.state.door = Door(platform)
+        async with Clock(platform) as clock:
+            app.state.clock = clock
+            yield
+
+
+app = service("Tendril flows", _lifespan)
+app.include_router(flows_api.router)
+app.include_router(runs_api.router)
+app.include_router(letters_api.router)

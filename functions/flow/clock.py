@@ -1,0 +1,112 @@
+"""The clock: emits again what nobody took up, retries what is due, gives up what is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import TYPE_CHECKING, Final, Self
+
+from events.errors import ErrorType, Problem
+from functions.host.faults import SinkUnavailable
+from functions.host.hops import hop_event
+from functions.host.ledger import LedgerUnavailable
+from functions.host.ledger.rows import TaskState, Work
+from functions.host.outcomes import Outcome
+
+if TYPE_CHECKING:
+    from functions.host.assembly import Platform
+
+log = logging.getLogger(__name__)
+_BATCH: Final = 500
+_OUTBOX_AGE: Final = 2.0
+"""Seconds the host that wrote an outgoing event has to send it before the clock does."""
+
+
+class Clock:
+    """Sweeps the ledger at an interval; `tick` does one sweep and may be called by anyone."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._ledger, self._settler = platform.ledger, platform.settler
+        self._settings = platform.settings
+        self._loop: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.create_task(self._run(), name="clock")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._loop:
+            self._loop.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._loop
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.sweep_interval)
+            try:
+                while await self.tick() == _BATCH:
+                    pass
+            except (LedgerUnavailable, SinkUnavailable) as error:
+                log.warning("the sweep stopped early and goes on at the next tick: %s", error)
+            except Exception:
+                log.exception("the sweep failed; it goes on at the next tick")
+
+    async def tick(self) -> int:
+        """Attend to everything overdue; return how many rows that were."""
+        now = self._settler.clock()
+        await self._settler.flush(None, now - _OUTBOX_AGE)
+        overdue = await self._ledger.overdue(now, _BATCH)
+        for work in overdue:
+            await self._attend(work, now)
+        return len(overdue)
+
+    async def _attend(self, work: Work, now: float) -> None:
+        if work.task.state is TaskState.RECORDED:
+            await self._settle(work)
+        elif await self._lost(work, now):
+            await self._give_up(work, now)
+        else:
+            await self._wake(work, now)
+
+    async def _settle(self, work: Work) -> None:
+        opened = await self._settler.settle(work)
+        await self._settler.emit(work.run, opened, reply=False)
+
+    async def _wake(self, work: Work, now: float) -> None:
+        woken = await self._ledger.wake(work, now=now, grace=self._settings.request_grace)
+        if woken:
+            event = await hop_event(woken, self._platform.blobs)
+            await self._settler.sink.publish([event])
+
+    async def _lost(self, work: Work, now: float) -> bool:
+        task = work.task
+        if task.state is TaskState.CLAIMED:
+            return task.claims >= self._settings.claim_limit
+        if task.state is not TaskState.REQUESTED or task.emissions < self._settings.request_limit:
+            return False
+        # a tool that still claims other tasks is busy, not gone: a long queue is no dead letter
+        heard = await self._ledger.progress(task.tool, task.major)
+        return heard < now - self._settings.request_grace * 2**6
+
+    async def _give_up(self, work: Work, now: float) -> None:
+        packed = await self._platform.blobs.pack(_lost(work).to_json(), work.run.id)
+        task = await self._ledger.give_up(work, packed, now)
+        if task:
+            await self._settle(Work(task, work.run))
+
+
+def _lost(work: Work) -> Outcome:
+    task = work.task
+    if task.state is TaskState.CLAIMED:
+        detail = (
+            f"{task.tool} took this task {task.claims} times and died each time before it "
+            "answered; its log says why"
+        )
+    else:
+        detail = (
+            f"no {task.tool} service of major version {task.major} took this task, asked "
+            f"{task.emissions} times; is it deployed, and does its Trigger exist?"
+        )
+    return Outcome(problem=Problem(ErrorType.RUNTIME, 500, "Task lost", detail))

@@ -1,0 +1,111 @@
+"""A flow's text becomes an immutable, pinned version in the ledger."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from events.flow.catalog import UnknownFunction
+from events.flow.check import check
+from events.flow.correlate import exact_type, filters_of
+
+from events.flow.parse import FlowError, parse
+from functions.host.catalog import load
+from functions.host.faults import Refused
+from functions.host.ledger.rows import Door, FlowRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from events.flow.catalog import Catalog
+
+    from events.flow.parse import Finding, Parsed
+    from functions.host.assembly import Platform
+
+
+async def deploy(platform: Platform, text: str) -> tuple[FlowRow, bool]:
+    """Check and store a flow; return its row and whether it is new.
+
+    Refused 400 lists every finding with line and column; 409 says that the version exists
+    with other content.
+    """
+    parsed = _checked(platform, text)
+    row = _row(parsed, text, load(platform.settings.tools))
+    answer = await platform.ledger.deploy(row, _doors(row, parsed))
+    if answer == "conflict":
+        raise Refused(
+            409,
+            "Version exists",
+            f"{row.namespace}/{row.name}:{row.version} is deployed with other content; versions "
+            "are immutable: raise document.version and deploy again",
+        )
+    return row, answer == "created"
+
+
+def _checked(platform: Platform, text: str) -> Parsed:
+    try:
+        parsed = parse(text, "flow")
+    except FlowError as error:
+        raise _wrong(error.findings) from error
+    findings = check(parsed, load(platform.settings.tools), platform.jq.compile)
+    if findings:
+        raise _wrong(findings)
+    return parsed
+
+
+def _wrong(findings: list[Finding]) -> Refused:
+    errors = [
+        {"line": f.position.line, "column": f.position.column, "message": f.message}
+        for f in findings
+    ]
+    first = findings[0]
+    where = f"line {first.position.line}, column {first.position.column}"
+    return Refused(400, "The flow is wrong", f"{where}: {first.message}", errors=errors)
+
+
+def _row(parsed: Parsed, text: str, catalog: Catalog) -> FlowRow:
+    document = parsed.definition["document"]
+    return FlowRow(
+        digest=parsed.digest,
+        namespace=document["namespace"],
+        name=document["name"],
+        version=document["version"],
+        title=document.get("title", ""),
+        definition=parsed.definition,
+        source=text,
+        functions=dict(_pins(parsed.definition, catalog)),
+        deployed_at=time.time(),
+    )
+
+
+def _pins(value: Any, catalog: Catalog) -> Iterator[tuple[str, str]]:
+    """Yield each function a definition calls, as it is named there, with its full version."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _pins(item, catalog)
+    if isinstance(value, dict):
+        called = value.get("call")
+        if isinstance(called, str):
+            yield from _pin(called, catalog)
+        for item in value.values():
+            yield from _pins(item, catalog)
+
+
+def _pin(called: str, catalog: Catalog) -> Iterator[tuple[str, str]]:
+    try:
+        yield called.removesuffix("@default"), catalog.resolve(called).version
+    except UnknownFunction:
+        return  # user data that happens to have a key `call`; `check` judged the real calls
+
+
+def _doors(row: FlowRow, parsed: Parsed) -> list[Door]:
+    return [
+        Door(
+            row.digest,
+            row.namespace,
+            row.name,
+            exact_type(condition),
+            condition.model_dump(mode="json", by_alias=True, exclude_none=True),
+        )
+        for condition in filters_of(parsed.flow)
+    ]

@@ -1,0 +1,94 @@
+"""The door: every event that is not ours is matched against the deployed flows."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from events.flow.correlate import input_of, matches
+
+from events.envelope import to_structured
+from events.flow.syntax import EventFilter
+from events.vocabulary import LIFECYCLE_PREFIX, OWN_PREFIX, identify
+from functions.flow.starting import start
+from functions.host.hops import hop_event
+
+if TYPE_CHECKING:
+    from events.envelope import Event
+    from functions.host.assembly import Platform
+    from functions.host.ledger.rows import Door as DoorRow
+    from functions.host.settle import Opened
+
+
+class Door:
+    """Starts a run of every flow that waits for an event; keeps what none waits for."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+
+    async def take(self, event: Event) -> Event | None:
+        """Start what the event starts; return the next event when there is exactly one."""
+        if event.type.startswith((OWN_PREFIX, LIFECYCLE_PREFIX)):
+            return None
+        document = await self._document(event)
+        doors = await self._platform.ledger.doors(event.type)
+        open_doors = [door for door in doors if await self._opens(door, document)]
+        if not open_doors:
+            await self._keep(event)
+            return None
+        opened = [await self._start(door, event, document) for door in open_doors]
+        return await self._emit(opened)
+
+    async def _document(self, event: Event) -> dict[str, Any]:
+        """Return the event as a flow sees it: structured JSON with its data resolved."""
+        _, body = to_structured(event)
+        document: dict[str, Any] = orjson.loads(body)
+        ref = document.get("dataref")
+        if ref and "data" not in document and str(ref).startswith("events/"):
+            document["data"] = orjson.loads(await self._platform.blobs.fetch(str(ref)))
+        return document
+
+    async def _opens(self, door: DoorRow, document: dict[str, Any]) -> bool:
+        condition = _filter(orjson.dumps(door.filter).decode())
+        return await asyncio.to_thread(matches, condition, document, self._platform.jq.evaluate)
+
+    async def _start(self, door: DoorRow, event: Event, document: dict[str, Any]) -> Opened:
+        deployed = await self._platform.settler.deployments.get(door.digest)
+        _, opened = await start(
+            self._platform,
+            deployed.row,
+            input_of(document),
+            door="on",
+            source=event.source,
+            key=event.id,
+            trace=event.get("traceparent") or "",
+        )
+        return opened
+
+    async def _emit(self, opened: list[Opened]) -> Event | None:
+        settler = self._platform.settler
+        if any(each.outbox for each in opened):
+            await settler.flush(None)
+        requests = [work for each in opened for work in each.requests]
+        events = [await hop_event(work, self._platform.blobs) for work in requests]
+        if len(events) == 1:
+            return events[0]
+        await settler.sink.publish(events)
+        return None
+
+    async def _keep(self, event: Event) -> None:
+        _, body = to_structured(event)
+        platform = self._platform
+        await platform.ledger.add_unmatched(
+            identify(event.source, event.id),
+            body.decode(),
+            platform.settler.clock(),
+            platform.settings.unmatched_kept,
+        )
+
+
+@lru_cache(maxsize=1024)
+def _filter(text: str) -> EventFilter:
+    return EventFilter.model_validate_json(text)

@@ -1,0 +1,80 @@
+"""Redrive: a dead letter goes on from exactly where it stopped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from events.envelope import Event, parse
+from events.vocabulary import digest
+from functions.host.faults import Refused
+from functions.host.hops import hop_event
+from functions.host.ledger.rows import Letter, LetterStatus
+
+if TYPE_CHECKING:
+    from functions.host.assembly import Platform
+
+UNEDITED: Final = object()
+"""Says that the task's own input is to be used."""
+
+
+async def redrive(platform: Platform, letter: Letter, edited: Any = UNEDITED) -> None:
+    """Send one letter on its way again; Refused 409 says why it cannot be."""
+    if letter.status is not LetterStatus.OPEN:
+        raise Refused(409, "Not open", f"dead letter {letter.id} {_WHY[letter.status]}")
+    if letter.run is None:
+        await _republish(platform, letter, edited)
+    elif letter.instance is None:
+        raise Refused(
+            409,
+            "No task to redrive",
+            f"run {letter.run} faulted before any task was out; deploy a corrected flow and "
+            "start a new run",
+        )
+    else:
+        await _reopen(platform, letter, edited)
+
+
+_WHY: Final = {
+    LetterStatus.REDRIVEN: "was redriven already",
+    LetterStatus.CAUGHT: "was handled by the flow's catch",
+    LetterStatus.DISCARDED: "needed nothing: its task had gone on without it",
+}
+
+
+async def _reopen(platform: Platform, letter: Letter, edited: Any) -> None:
+    new = None
+    if edited is not UNEDITED:
+        new = (await platform.blobs.pack(edited, letter.run or ""), digest(edited))
+    work = await platform.ledger.redrive(letter, platform.settler.clock(), new)
+    if work is None:
+        raise Refused(
+            409,
+            "Moved on",
+            f"run {letter.run} no longer stands at {letter.instance}; GET /runs/{letter.run} "
+            "says where it is",
+        )
+    await platform.sink.publish([await hop_event(work, platform.blobs)])
+
+
+async def _republish(platform: Platform, letter: Letter, edited: Any) -> None:
+    event = _original(letter)
+    if edited is not UNEDITED:
+        event = _original(letter, edited)
+    ledger = platform.ledger
+    if not await ledger.mark_letter(letter.id, LetterStatus.OPEN, LetterStatus.REDRIVEN):
+        raise Refused(409, "Not open", f"dead letter {letter.id} was redriven just now")
+    try:
+        await platform.sink.publish([event])
+    except Exception:
+        await ledger.mark_letter(letter.id, LetterStatus.REDRIVEN, LetterStatus.OPEN)
+        raise
+
+
+def _original(letter: Letter, edited: Any = UNEDITED) -> Event:
+    document = {k: v for k, v in letter.event.items() if not k.startswith("knative")}
+    if edited is not UNEDITED:
+        document.pop("data_base64", None)
+        document |= {"data": edited, "datacontenttype": "application/json"}
+    return parse([("content-type", "application/cloudevents+json")], orjson.dumps(document))

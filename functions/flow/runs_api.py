@@ -1,0 +1,167 @@
+"""Runs over HTTP: start, show, follow, cancel."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import uuid
+from typing import TYPE_CHECKING, Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import StreamingResponse
+
+from functions.flow.flows_api import unknown_flow
+from functions.flow.starting import start
+from functions.flow.views import EntryView, RunView, entry_view, run_view
+from functions.host.assembly import Platform  # noqa: TC001 - FastAPI reads the annotation
+from functions.host.faults import Refused
+from functions.host.ledger.rows import RunRow, RunStatus
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+router = APIRouter()
+_ENDED = {RunStatus.COMPLETED, RunStatus.FAULTED, RunStatus.CANCELLED}
+_END_KINDS = {"run.completed", "run.faulted", "run.cancelled"}
+_LONGEST_WAIT = 240.0
+_INPUT_BODY = {"requestBody": {"content": {"application/json": {"schema": {}}}}}
+
+
+@router.post("/flows/{namespace}/{name}/runs", status_code=202, openapi_extra=_INPUT_BODY)
+async def start_run(
+    request: Request,
+    response: Response,
+    namespace: str,
+    name: str,
+    version: str | None = None,
+    prefer: Annotated[str, Header()] = "",
+    idempotency_key: Annotated[str, Header()] = "",
+    traceparent: Annotated[str, Header()] = "",
+) -> RunView:
+    """Start a run with the body as its input; `Prefer: wait=N` waits for its end."""
+    platform: Platform = request.app.state.platform
+    flow = await platform.ledger.flow_named(namespace, name, version)
+    if flow is None:
+        raise unknown_flow(namespace, name, version)
+    value = _json(await request.body())
+    key = idempotency_key or uuid.uuid4().hex
+    run, opened = await start(
+        platform, flow, value, door="api", source="/api", key=key, trace=traceparent
+    )
+    await platform.settler.emit(run, opened, reply=False)
+    run = await _wait(platform, run, _seconds(prefer))
+    response.status_code = 200 if run.status in _ENDED and _seconds(prefer) else 202
+    response.headers["Location"] = f"/runs/{run.id}"
+    return await run_view(run, platform.blobs)
+
+
+def _json(body: bytes) -> Any:
+    if not body:
+        return {}
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Refused(400, "Not JSON", f"the run's input must be JSON: {error}") from error
+
+
+def _seconds(prefer: str) -> float:
+    match = re.search(r"\bwait=(\d{1,6})\b", prefer)
+    return min(float(match[1]), _LONGEST_WAIT) if match else 0.0
+
+
+async def _wait(platform: Platform, run: RunRow, seconds: float) -> RunRow:
+    loop = asyncio.get_running_loop()
+    deadline, pause = loop.time() + seconds, 0.002
+    while run.status not in _ENDED and loop.time() < deadline:
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, 0.1)
+        run = await platform.ledger.run(run.id) or run
+    return run
+
+
+@router.get("/runs")
+async def list_runs(
+    request: Request,
+    flow: str | None = None,
+    status: RunStatus | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+) -> dict[str, list[RunView]]:
+    """List runs, the newest first."""
+    platform: Platform = request.app.state.platform
+    named = _flow_name(flow) if flow else None
+    rows = await platform.ledger.runs(flow=named, status=status, limit=limit)
+    return {"runs": [await run_view(row, platform.blobs) for row in rows]}
+
+
+def _flow_name(text: str) -> tuple[str, str]:
+    namespace, slash, name = text.partition("/")
+    if not slash:
+        raise Refused(400, "Not a flow", f"flow is '{text}'; expected namespace/name")
+    return namespace, name
+
+
+@router.get("/runs/{run_id}")
+async def show_run(request: Request, run_id: str) -> RunView:
+    """Show a run."""
+    platform: Platform = request.app.state.platform
+    return await run_view(await _known(platform, run_id), platform.blobs)
+
+
+@router.get("/runs/{run_id}/history")
+async def show_history(request: Request, run_id: str, after: int = 0) -> dict[str, list[EntryView]]:
+    """Show what happened, in order."""
+    platform: Platform = request.app.state.platform
+    await _known(platform, run_id)
+    entries = await platform.ledger.history(run_id, after)
+    return {"history": [entry_view(seq, entry) for seq, entry in entries]}
+
+
+@router.get("/runs/{run_id}/events", response_class=StreamingResponse)
+async def follow_run(
+    request: Request, run_id: str, last_event_id: Annotated[int, Header()] = 0
+) -> StreamingResponse:
+    """Stream a run's history as server-sent events until it ends."""
+    platform: Platform = request.app.state.platform
+    await _known(platform, run_id)
+    stream = _stream(platform, run_id, last_event_id)
+    return StreamingResponse(stream, media_type="text/event-stream")
+
+
+async def _stream(platform: Platform, run_id: str, after: int) -> AsyncIterator[bytes]:
+    pause, silent = 0.01, 0.0
+    while True:
+        entries = await platform.ledger.history(run_id, after)
+        for seq, entry in entries:
+            after = seq
+            yield f"id: {seq}\ndata: {entry_view(seq, entry).model_dump_json()}\n\n".encode()
+        if entries and entries[-1][1].kind in _END_KINDS:
+            return
+        pause, silent = (0.01, 0.0) if entries else (min(pause * 1.5, 0.2), silent + pause)
+        if silent > 10:  # noqa: PLR2004 - seconds; keeps proxies from closing a quiet stream
+            silent = 0.0
+            yield b": still running\n\n"
+        await asyncio.sleep(pause)
+
+
+@router.post("/runs/{run_id}/cancel", status_code=202)
+async def cancel_run(request: Request, run_id: str) -> RunView:
+    """Cancel a run: its open tasks end with it; 409 when it ended before."""
+    platform: Platform = request.app.state.platform
+    run = await platform.ledger.cancel(run_id, platform.settler.clock())
+    if run is None:
+        raise _unknown(run_id)
+    if run.status is not RunStatus.CANCELLED:
+        raise Refused(409, "Already ended", f"run {run_id} is {run.status}")
+    return await run_view(run, platform.blobs)
+
+
+async def _known(platform: Platform, run_id: str) -> RunRow:
+    run = await platform.ledger.run(run_id)
+    if run is None:
+        raise _unknown(run_id)
+    return run
+
+
+def _unknown(run_id: str) -> Refused:
+    return Refused(404, "Unknown run", f"no run {run_id}; GET /runs lists them")

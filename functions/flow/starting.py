@@ -1,0 +1,43 @@
+"""Runs begin here, whichever door they come through."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from events.flow.steps import MACHINE
+from events.vocabulary import identify, run_id
+from functions.host.ledger.rows import FlowRow, RunRow, RunStatus
+
+if TYPE_CHECKING:
+    from functions.host.assembly import Platform
+    from functions.host.settle import Opened
+
+_TRACE: Final = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+async def start(
+    platform: Platform, flow: FlowRow, value: Any, *, door: str, source: str, key: str, trace: str
+) -> tuple[RunRow, Opened]:
+    """Start a run, or find the one that the same door, source and key started before.
+
+    `trace` is the starter's traceparent, or empty. The caller emits what is open.
+    """
+    identity = run_id(flow.namespace, flow.name, door, source, key)
+    match = _TRACE.fullmatch(trace)
+    run = RunRow(
+        id=identity,
+        digest=flow.digest,
+        namespace=flow.namespace,
+        name=flow.name,
+        version=flow.version,
+        machine=MACHINE,
+        status=RunStatus.RUNNING,
+        input=await platform.blobs.pack(value, identity),
+        output=None,
+        error=None,
+        started_at=platform.settler.clock(),
+        ended_at=None,
+        trace=match[1] if match else identify("trace", identity),
+    )
+    return await platform.settler.start(run)

@@ -1,0 +1,137 @@
+"""What the API shows: the ledger's rows as people and programs read them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, Field
+
+if TYPE_CHECKING:
+    from functions.host.blobs import Blobs
+    from functions.host.ledger.rows import Entry, FlowRow, Letter, RunRow
+
+
+def moment(seconds: float | None) -> str | None:
+    """Return an RFC 3339 time."""
+    if seconds is None:
+        return None
+    text = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+class FlowView(BaseModel):
+    """One deployed version."""
+
+    namespace: str
+    name: str
+    version: str
+    digest: str
+    title: str = ""
+    deployedAt: str | None = None  # noqa: N815 - JSON's case
+
+
+class FlowDetail(FlowView):
+    """One deployed version with its text."""
+
+    definition: dict[str, Any]
+    source: str
+    versions: list[str]
+    functions: dict[str, str] = Field(description="the functions it calls, pinned")
+
+
+class RunView(BaseModel):
+    """One run; `output` when it completed, `error` (RFC 7807) when it faulted."""
+
+    id: str
+    flow: str
+    status: str
+    input: Any = None
+    output: Any = None
+    error: dict[str, Any] | None = None
+    startedAt: str | None = None  # noqa: N815 - JSON's case
+    endedAt: str | None = None  # noqa: N815 - JSON's case
+
+
+class EntryView(BaseModel):
+    """One line of a run's history."""
+
+    seq: int
+    at: str | None
+    kind: str
+    task: str = ""
+    instance: str = ""
+    detail: dict[str, Any] = {}
+
+
+class LetterView(BaseModel):
+    """One dead letter."""
+
+    id: str
+    status: str
+    reason: str
+    code: int
+    storedAt: str | None  # noqa: N815 - JSON's case
+    trigger: str
+    run: str | None = None
+    task: str | None = None
+    tool: str | None = None
+    flow: str | None = None
+    event: dict[str, Any]
+
+
+def flow_view(row: FlowRow) -> FlowView:
+    """Show a version."""
+    return FlowView(
+        namespace=row.namespace,
+        name=row.name,
+        version=row.version,
+        digest=row.digest,
+        title=row.title,
+        deployedAt=moment(row.deployed_at),
+    )
+
+
+async def run_view(row: RunRow, blobs: Blobs) -> RunView:
+    """Show a run with its values loaded."""
+    return RunView(
+        id=row.id,
+        flow=f"{row.namespace}/{row.name}:{row.version}",
+        status=row.status,
+        input=await blobs.unpack(row.input),
+        output=await blobs.unpack(row.output) if row.output is not None else None,
+        error=row.error,
+        startedAt=moment(row.started_at),
+        endedAt=moment(row.ended_at),
+    )
+
+
+def entry_view(seq: int, entry: Entry) -> EntryView:
+    """Show a history entry."""
+    return EntryView(
+        seq=seq,
+        at=moment(entry.at),
+        kind=entry.kind,
+        task=entry.reference,
+        instance=entry.instance,
+        detail=entry.detail,
+    )
+
+
+def letter_view(row: Letter, *, whole: bool) -> LetterView:
+    """Show a letter; its event in full only when asked for one."""
+    shown = ("id", "source", "type", "subject")
+    event = row.event if whole else {k: row.event[k] for k in shown if k in row.event}
+    return LetterView(
+        id=row.id,
+        status=row.status,
+        reason=row.reason,
+        code=row.code,
+        storedAt=moment(row.stored_at),
+        trigger=row.trigger,
+        run=row.run,
+        task=row.instance,
+        tool=row.tool,
+        flow=row.flow,
+        event=event,
+    )

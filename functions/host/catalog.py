@@ -1,0 +1,26 @@
+"""The default catalog as this host sees it: every function.yaml of ours and of the user's."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from events.flow.catalog import Catalog, Function
+
+from events.source import read
+
+
+def load(tools: str = "") -> Catalog:
+    """Return the catalog of the installed tools and of the folders in `tools` (like PATH).
+
+    A user's folder holds one folder for each tool. SourceError and ValueError name the file
+    that is wrong.
+    """
+    folders = [Path(__file__).resolve().parents[1]]
+    folders += [Path(name) for name in tools.split(os.pathsep) if name]
+    files = [file for folder in folders for file in sorted(folder.glob("*/function.yaml"))]
+    return Catalog(tuple(_function(file) for file in files))
+
+
+def _function(file: Path) -> Function:
+    return Function.from_document(read(file.read_text("utf-8"), str(file)).value)
