@@ -58,11 +58,12 @@ _TIME: Final = re.compile(
     re.ASCII,
 )
 _WORD: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_QUOTED: Final = r"\"(?:[ !#-\[\]-~]|\\[ -~])*\""
 _MEDIA: Final = re.compile(
     rf"(?P<type>{_WORD}/{_WORD})"
-    rf"(?P<parameters>(?:[ \t]*;[ \t]*{_WORD}=(?:{_WORD}|\"(?:[^\"\\]|\\.)*\"))*)[ \t]*;?[ \t]*"
+    rf"(?P<parameters>(?:[ \t]*+;[ \t]*+{_WORD}=(?:{_WORD}|{_QUOTED}))*)[ \t]*+;?[ \t]*+"
 )
-_PARAMETER: Final = re.compile(rf";[ \t]*({_WORD})=({_WORD}|\"(?:[^\"\\]|\\.)*\")")
+_PARAMETER: Final = re.compile(rf";[ \t]*({_WORD})=({_WORD}|{_QUOTED})")
 _MAX_MEDIA: Final = 1024
 _SHOWN: Final = 60
 
@@ -122,7 +123,7 @@ def check_name(name: str) -> None:
     """Raise EnvelopeError unless `name` may name a context attribute."""
     if not _NAME.fullmatch(name):
         raise EnvelopeError(
-            shown(name),
+            shown(name) or "body",
             f"attribute names are 1 to {MAX_NAME} lower-case letters or digits (a-z, 0-9)",
         )
     if name == "data":

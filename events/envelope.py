@@ -9,12 +9,11 @@ Source: cloudevents/spec, `spec.md`, `bindings/http-protocol-binding.md`,
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
-from urllib.parse import unquote, unquote_to_bytes
+from urllib.parse import unquote
 
 from cloudevents.core.bindings import http
 from cloudevents.core.exceptions import BaseCloudEventException
@@ -32,6 +31,7 @@ from events.attributes import (
     media,
     shown,
 )
+from events.headers import BATCH, STRUCTURED, is_batch, mode, split, unquoted
 
 __all__ = [
     "EnvelopeError",
@@ -47,13 +47,8 @@ __all__ = [
 
 Headers = Iterable[tuple[str, str]]
 
-STRUCTURED: Final = "application/cloudevents+json"
-BATCH: Final = "application/cloudevents-batch+json"
-_FAMILY: Final = "application/cloudevents"
 _JSON: Final = "application/json"
 _FORMAT: Final = JSONFormat()
-_BAD_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +106,18 @@ class Event:
 
     def with_(self, **attributes: Value) -> Event:
         """Return the same event with these attributes set; raises EnvelopeError as `create`."""
-        return _event({**self.attributes, **attributes}, self.data)
+        _check_each(attributes)
+        changed = {**self.attributes, **attributes}
+        check_whole(changed)
+        if "datacontenttype" in attributes:
+            _check_payload(changed, self.data)
+        return Event(MappingProxyType(changed), self.data)
 
     def without(self, *names: str) -> Event:
         """Return the same event without these attributes; raises EnvelopeError as `create`."""
         left = {name: value for name, value in self.attributes.items() if name not in names}
-        return _event(left, self.data)
+        check_whole(left)
+        return Event(MappingProxyType(left), self.data)
 
 
 def create(
@@ -141,33 +142,25 @@ def create(
     return _event(given, _encode(data, given))
 
 
-def is_batch(headers: Headers) -> bool:
-    """Whether a message says that it holds a batch of events."""
-    return any(
-        name.lower() == "content-type" and value.strip().lower().startswith(f"{_FAMILY}-batch")
-        for name, value in headers
-    )
-
-
 def parse(headers: Headers, body: bytes) -> Event:
     """Read one event from a message in binary or structured mode.
 
     The content type decides the mode. Raises EnvelopeError for everything that is not exactly
     one well-formed event, a batch included.
     """
-    given, kind = _split(headers)
-    mode = _mode(kind)
-    if mode == BATCH:
+    given, kind = split(headers)
+    structure = mode(kind)
+    if structure == BATCH:
         raise EnvelopeError("content-type", "is a batch; one event is accepted here")
-    if mode == STRUCTURED:
+    if structure == STRUCTURED:
         return _from_members(payload.load_envelope(body))
     return _from_headers(given, kind, body)
 
 
 def parse_batch(headers: Headers, body: bytes) -> list[Event]:
     """Read every event of a batch; raise EnvelopeError where one of them is malformed."""
-    _, kind = _split(headers)
-    if _mode(kind) != BATCH:
+    _, kind = split(headers)
+    if mode(kind) != BATCH:
         raise EnvelopeError("content-type", f"must be {BATCH}")
     members = payload.load_envelope(body)
     if not isinstance(members, list):
@@ -195,18 +188,23 @@ def to_batch(events: Iterable[Event]) -> tuple[dict[str, str], bytes]:
 
 
 def _event(attributes: dict[str, Value], data: bytes | None) -> Event:
+    """Make an event of what passes every check; an empty payload is none."""
+    _check_each(attributes)
+    check_whole(attributes)
+    _check_payload(attributes, data or None)
+    return Event(MappingProxyType(attributes), data or None)
+
+
+def _check_each(attributes: Mapping[str, Value]) -> None:
     for name, value in attributes.items():
         check_name(name)
         check_value(name, value)
-    return _checked(attributes, data)
 
 
-def _checked(attributes: dict[str, Value], data: bytes | None) -> Event:
-    """Make the event once every attribute is right alone; an empty payload is none."""
-    check_whole(attributes)
+def _check_payload(attributes: Mapping[str, Value], data: bytes | None) -> None:
     kind = attributes.get("datacontenttype")
-    payload.check(data or None, None if kind is None else str(kind))
-    return Event(MappingProxyType(attributes), data or None)
+    if kind is not None:
+        payload.check(data, media(str(kind)))
 
 
 def _encode(data: Any, attributes: dict[str, Value]) -> bytes:
@@ -219,77 +217,21 @@ def _encode(data: Any, attributes: dict[str, Value]) -> bytes:
     raise EnvelopeError("data", f"is a JSON value, but datacontenttype says {shown(kind)}")
 
 
-def _split(headers: Headers) -> tuple[dict[str, str], str | None]:
-    """Return the `ce-` headers by attribute name, as sent, and the content type."""
-    given: dict[str, str] = {}
-    kind: str | None = None
-    repeated: str | None = None
-    for header, value in headers:
-        name = header.lower()
-        if name == "content-type":
-            if kind is not None:
-                raise EnvelopeError("content-type", "appears twice")
-            kind = value.strip(" \t")
-        elif name.startswith("ce-"):
-            if name[3:] in given:
-                repeated = name[3:]
-            given[name[3:]] = value.strip(" \t")
-    if repeated is not None and _mode(kind) is None:
-        raise EnvelopeError(shown(repeated), "appears twice")
-    return given, kind
-
-
-def _mode(kind: str | None) -> str | None:
-    """Return the CloudEvents media type a message has; None means binary mode."""
-    if kind is None or not kind.lower().startswith(_FAMILY):
-        return None
-    declared = media(kind, "content-type")
-    if declared.essence not in {STRUCTURED, BATCH}:
-        raise EnvelopeError("content-type", f"'{shown(kind)}' is no event format known here")
-    if declared.charset not in {None, "utf-8"}:
-        raise EnvelopeError("content-type", f"says {declared.charset}, but JSON is UTF-8")
-    return declared.essence
-
-
 def _from_headers(given: dict[str, str], kind: str | None, body: bytes) -> Event:
     if "specversion" not in given:
         reason = "is missing: send the event in ce- headers, or as application/cloudevents+json"
         raise EnvelopeError("specversion", reason)
     if "datacontenttype" in given:
         raise EnvelopeError("datacontenttype", "belongs in Content-Type, not in a ce- header")
-    for name, value in given.items():
-        check_name(name)
-        given[name] = _unquoted(name, value)
-        check_value(name, unquote(given[name]))
-    headers = {f"ce-{name}": value for name, value in given.items() if name != "time"}
+    sent = {name: unquoted(name, value) for name, value in given.items()}
+    attributes: dict[str, Value] = {name: unquote(value) for name, value in sent.items()}
     if kind is not None:
-        check_value("datacontenttype", kind)
+        attributes["datacontenttype"] = kind
+    event = _event(attributes, body)
+    headers = {f"ce-{name}": value for name, value in sent.items() if name != "time"}
+    if kind is not None:
         headers["content-type"] = kind
-    time = unquote(given["time"]) if "time" in given else None
-    return _checked(_mapped(http.from_binary, headers, b"", time), body)
-
-
-def _unquoted(name: str, value: str) -> str:
-    """Return a header value without double quotes, still percent-encoded (section 3.1.3.2)."""
-    if not (value.isascii() and value.isprintable()):
-        raise EnvelopeError(name, "its header holds characters that must be percent-encoded")
-    if '"' in value:
-        match = _QUOTED.fullmatch(value)
-        if match is None:
-            raise EnvelopeError(name, "its header has a stray double quote; send %22")
-        value = re.sub(r"\\(.)", r"\1", match[1])
-    if "%" in value:
-        _check_percent(name, value)
-    return value
-
-
-def _check_percent(name: str, value: str) -> None:
-    if _BAD_PERCENT.search(value):
-        raise EnvelopeError(name, "its header has a % without two hexadecimal digits; send %25")
-    try:
-        unquote_to_bytes(value).decode()
-    except UnicodeDecodeError:
-        raise EnvelopeError(name, "its header percent-encodes bytes that are not UTF-8") from None
+    return _mapped(http.from_binary, http.HTTPMessage(headers, b""), event)
 
 
 def _of_batch(index: int, members: Any) -> Event:
@@ -311,16 +253,12 @@ def _from_members(members: Any) -> Event:
         for name, value in members.items()
         if value is not None and name not in {"data", "data_base64"}
     }
-    for name, value in attributes.items():
-        check_name(name)
-        check_value(name, value)
-    check_whole(attributes)
-    data = _data_of(members, attributes)
-    time = attributes.pop("time", None)
-    return _checked(
-        _mapped(http.from_structured, {"content-type": STRUCTURED}, payload.dump(attributes), time),
-        data,
-    )
+    if "datacontenttype" in attributes:  # which `_data_of` goes by
+        check_value("datacontenttype", attributes["datacontenttype"])
+    event = _event(attributes, _data_of(members, attributes))
+    timeless = {name: value for name, value in attributes.items() if name != "time"}
+    message = http.HTTPMessage({"content-type": STRUCTURED}, payload.dump(timeless))
+    return _mapped(http.from_structured, message, event)
 
 
 def _data_of(members: payload.Members, attributes: dict[str, Value]) -> bytes | None:
@@ -339,15 +277,14 @@ def _data_of(members: payload.Members, attributes: dict[str, Value]) -> bytes | 
     return payload.from_text(members["data"], declared)
 
 
-def _mapped(
-    read: Any, headers: dict[str, str], body: bytes, time: Value | None
-) -> dict[str, Value]:
-    """Have the SDK read a checked message; put back the time as written, or none."""
+def _mapped(read: Any, message: http.HTTPMessage, checked: Event) -> Event:
+    """Have the SDK read a checked message, and put back what was kept from it."""
     try:
-        event = read(http.HTTPMessage(headers, body), _FORMAT, CloudEvent)
+        event = read(message, _FORMAT, CloudEvent)
     except (BaseCloudEventException, ValueError) as error:
         raise EnvelopeError("body", f"is refused by the CloudEvents SDK: {error}") from error
-    return _timed(event, time)
+    attributes = _timed(event, checked.attributes.get("time"))
+    return Event(MappingProxyType(attributes), checked.data)
 
 
 def _to_sdk(attributes: Mapping[str, Value], data: Any) -> CloudEvent:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from itertools import chain
 from typing import Any, Final
 
 import orjson
 
-from events.attributes import EnvelopeError, Media, media, shown
+from events.attributes import EnvelopeError, Media, shown
 
 MAX_DEPTH: Final = 200
 """Levels of arrays and objects a JSON value may nest: every parser downstream has such a limit."""
@@ -25,14 +26,14 @@ _UTF8: Final = frozenset({None, "utf-8", "us-ascii"})
 
 def load(text: bytes, attribute: str = "data") -> Any:
     """Parse JSON text strictly; raise EnvelopeError about `attribute` where it is none."""
-    value = _judged(text, attribute)
+    value = _judged(text, attribute, MAX_DEPTH)
     # orjson turns integers beyond 64 bits into doubles; the standard library keeps them.
     return json.loads(text) if _LONG in text.translate(_DIGITS) else value
 
 
 def load_envelope(text: bytes) -> Any:
     """Parse a JSON envelope as `load` does; its objects know whether they repeat a member."""
-    _judged(text, "body")
+    _judged(text, "body", MAX_DEPTH + 2)  # the event, and the batch round it
     return json.loads(text, object_pairs_hook=_members)
 
 
@@ -59,17 +60,14 @@ def dump(value: Any) -> bytes:
         raise EnvelopeError("data", f"cannot be written as JSON: {error}") from None
 
 
-def check(data: bytes | None, datacontenttype: str | None) -> None:
-    """Raise EnvelopeError where the payload is not what its declared JSON type says."""
-    if datacontenttype is None:
-        return
-    declared = media(datacontenttype)
+def check(data: bytes | None, declared: Media) -> None:
+    """Raise EnvelopeError where the payload is not the JSON that its media type declares."""
     if not declared.is_json:
         return
     if declared.charset not in _UTF8:
         raise EnvelopeError("datacontenttype", f"says {declared.charset}, but JSON is UTF-8")
     if data is not None:
-        _judged(data, "data")
+        _judged(data, "data", MAX_DEPTH)
 
 
 def from_text(text: str, declared: Media) -> bytes:
@@ -103,26 +101,21 @@ def from_base64(text: object) -> bytes:
         raise EnvelopeError("data_base64", "is not valid Base64 (RFC 4648)") from None
 
 
-def _judged(text: bytes, attribute: str) -> Any:
+def _judged(text: bytes, attribute: str, limit: int) -> Any:
     try:
         value = orjson.loads(text)
     except ValueError as error:  # orjson's JSONDecodeError is one
         raise EnvelopeError(attribute, f"is not valid JSON: {error}") from None
-    _check_depth(value, text, attribute)
+    if text.count(b"[") + text.count(b"{") > limit and _depth(value) > limit:
+        raise EnvelopeError(attribute, f"nests deeper than {limit} levels")
     return value
 
 
-def _check_depth(value: Any, text: bytes, attribute: str) -> None:
-    if text.count(b"[") + text.count(b"{") <= MAX_DEPTH:
-        return
+def _depth(value: Any) -> int:
+    """Return how many arrays and objects stand within each other, without recursion."""
     level, depth = [value], 0
-    while level := [child for node in level for child in _children(node)]:
+    while level := [node for node in level if isinstance(node, list | dict)]:
         depth += 1
-        if depth > MAX_DEPTH:
-            raise EnvelopeError(attribute, f"nests deeper than {MAX_DEPTH} levels")
-
-
-def _children(node: Any) -> list[Any]:
-    if isinstance(node, dict):
-        return list(node.values())
-    return node if isinstance(node, list) else []
+        inner = (node.values() if isinstance(node, dict) else node for node in level)
+        level = list(chain.from_iterable(inner))
+    return depth
