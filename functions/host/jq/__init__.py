@@ -1,0 +1,6 @@
+"""jq in a process of its own, which can be killed without taking the host along."""
+
+from functions.host.jq.client import JqPool
+from functions.host.jq.limits import Limits
+
+__all__ = ["JqPool", "Limits"]

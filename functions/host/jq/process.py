@@ -1,0 +1,90 @@
+"""One jq worker process and the socket to it: start, ask, kill."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from functions.host.jq import worker
+
+if TYPE_CHECKING:
+    from functions.host.jq.limits import Limits
+
+_OVERDUE: Final = 3.0
+"""The worker's own alarm, for when nobody is left to kill it, as a multiple of the time limit."""
+
+
+class WorkerDiedError(Exception):
+    """The process ended, or was never able to start, before it answered."""
+
+
+class JqProcess:
+    """A running worker; not thread-safe: one request at a time."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._owner = os.getpid()
+        near, far = socket.socketpair()
+        with far:
+            self._process = _spawn(far, limits)
+        self._socket = near
+
+    @property
+    def pid(self) -> int:
+        """The worker's process id."""
+        return self._process.pid
+
+    @property
+    def usable(self) -> bool:
+        """Whether it is this process's own (not inherited over a fork) and has not ended."""
+        return self._owner == os.getpid() and self._process.poll() is None
+
+    def ask(self, operation: bytes, program: bytes, data: bytes) -> tuple[bytes, bytes]:
+        """Send one request; return outcome and body. Raises TimeoutError, WorkerDiedError."""
+        deadline = time.monotonic() + self._limits.seconds
+        head = worker.REQUEST.pack(operation, len(program), len(data))
+        try:
+            self._socket.settimeout(self._limits.seconds)
+            self._socket.sendall(head + program + data)
+            outcome, size = worker.ANSWER.unpack(self._receive(worker.ANSWER.size, deadline))
+            return outcome, bytes(self._receive(size, deadline))
+        except (ConnectionError, BrokenPipeError) as error:
+            raise WorkerDiedError from error
+
+    def _receive(self, size: int, deadline: float) -> bytearray:
+        received = bytearray()
+        while len(received) < size:
+            self._socket.settimeout(max(deadline - time.monotonic(), 1e-6))
+            piece = self._socket.recv(size - len(received))
+            if not piece:
+                raise WorkerDiedError
+            received += piece
+        return received
+
+    def kill(self) -> None:
+        """End the process at once and reap it; safe to call again."""
+        self._socket.close()
+        if self._owner == os.getpid():
+            self._process.kill()
+            self._process.wait()
+
+
+def _spawn(far: socket.socket, limits: Limits) -> subprocess.Popen[bytes]:
+    binding = find_spec("jq")
+    assert binding is not None
+    assert binding.origin is not None
+    folder = str(Path(binding.origin).parent)
+    arguments = [folder, limits.seconds * _OVERDUE, limits.memory, limits.output]
+    return subprocess.Popen(  # noqa: S603 - our own interpreter and our own file
+        [sys.executable, "-I", "-S", worker.__file__, *map(str, arguments)],
+        stdin=far.fileno(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={},
+    )
