@@ -25,7 +25,7 @@ router = APIRouter()
 _ENDED = {RunStatus.COMPLETED, RunStatus.FAULTED, RunStatus.CANCELLED}
 _END_KINDS = {"run.completed", "run.faulted", "run.cancelled"}
 _LONGEST_WAIT = 240.0
-_INPUT_BODY = {"requestBody": {"content": {"application/json": {"schema": {}}}}}
+_INPUT_BODY: dict[str, Any] = {"requestBody": {"content": {"application/json": {"schema": {}}}}}
 
 
 @router.post("/flows/{namespace}/{name}/runs", status_code=202, openapi_extra=_INPUT_BODY)

@@ -4,7 +4,11 @@ A tool's own settings are a `Settings` class in its models.py; `python -m functi
 lists all of them, for people or with `--json`.
 """
 
+import importlib
+import json
+import sys
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -59,3 +63,49 @@ class Settings(BaseSettings):
     def objects_url(self) -> str:
         """The object store's URL with the embedded default filled in."""
         return self.objects or f"file://{self.data.resolve()}/objects"
+
+
+def listed() -> list[dict[str, Any]]:
+    """Return every setting of the host and of the installed tools, with its value.
+
+    Each is {name, value, default, description, owner}; secrets are masked.
+    """
+    found = _rows(Settings, "host")
+    for models in sorted(Path(__file__).parents[1].glob("*/models.py")):
+        module = importlib.import_module(f"functions.{models.parent.name}.models")
+        if hasattr(module, "Settings"):
+            found += _rows(module.Settings, models.parent.name.replace("_", "-"))
+    return found
+
+
+def _rows(settings: type[BaseSettings], owner: str) -> list[dict[str, Any]]:
+    values = settings().model_dump(mode="json")
+    prefix = settings.model_config.get("env_prefix", "")
+    return [
+        {
+            "name": field.validation_alias or f"{prefix}{name}".upper(),
+            "value": values[name],
+            "default": json.loads(
+                json.dumps(field.get_default(call_default_factory=True), default=str)
+            ),
+            "description": field.description or "",
+            "owner": owner,
+        }
+        for name, field in settings.model_fields.items()
+    ]
+
+
+def main(arguments: list[str]) -> int:
+    """Print the settings, as JSON with `--json`."""
+    rows = listed()
+    if "--json" in arguments:
+        sys.stdout.write(json.dumps(rows) + "\n")
+    else:
+        sys.stdout.writelines(
+            f"{row['name']}={row['value']}  # {row['description']}\n" for row in rows
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -86,7 +86,7 @@ def doors(db: sqlite3.Connection, event_type: str) -> list[Door]:
         "WHERE d.type = ? OR d.type IS NULL",
         (event_type,),
     ).fetchall()
-    return [Door(*row[:4], orjson.loads(row[4])) for row in rows]
+    return [Door(d, n, m, t, orjson.loads(text)) for d, n, m, t, text in rows]
 
 
 def _one(db: sqlite3.Connection, where: str, arguments: tuple[str, ...]) -> FlowRow | None:

@@ -1,0 +1,278 @@
+"""What every ledger promises, whatever stores it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from events.vocabulary import Hop, digest, hop_id
+from functions.host.ledger.claims import Verdict
+from functions.host.ledger.rows import (
+    Door,
+    Entry,
+    FlowRow,
+    Letter,
+    LetterStatus,
+    Outgoing,
+    RunRow,
+    RunStatus,
+    TaskRow,
+    TaskState,
+    Transition,
+)
+
+if TYPE_CHECKING:
+    from functions.host.ledger import Ledger
+
+NOW = 1_000.0
+
+
+def flow(version: str = "1.0.0", digest: str = "sha256:a") -> FlowRow:
+    return FlowRow(digest, "shop", "order", version, "", {"do": []}, "do: []", {}, NOW)
+
+
+def run(run_id: str = "r1") -> RunRow:
+    return RunRow(
+        run_id, "sha256:a", "shop", "order", "1.0.0", 1, RunStatus.RUNNING, "{}", None, None,
+        NOW, None, "0" * 32,
+    )  # fmt: skip
+
+
+def row(run_id: str = "r1", instance: str = "/do/0/a#1", cause: str = "") -> TaskRow:
+    return TaskRow(
+        run_id, instance, "", instance.partition("#")[0], "echo", 1, "1.0.0", 1, 0,
+        hop_id(run_id, instance, 1), cause, '{"x":1}', digest({"x": 1}), TaskState.REQUESTED,
+        NOW + 5, requested_at=NOW,
+    )  # fmt: skip
+
+
+def first(*rows: TaskRow, run_id: str = "r1") -> Transition:
+    return Transition(
+        run_id, "", 0, '{"s":0}', NOW, None, 0, rows, entries=(Entry("run.started", NOW),)
+    )
+
+
+def hop(task: TaskRow) -> Hop:
+    return Hop(
+        task.run, task.instance, task.attempt, task.event_id, task.tool, task.major,
+        task.input_digest, None, {"x": 1},
+    )  # fmt: skip
+
+
+def after(task: TaskRow, *rows: TaskRow, rev: int = 1, **others: object) -> Transition:
+    base = Transition(
+        task.run, task.scope, rev, '{"s":1}', NOW, task.instance, task.token, rows,
+        entries=(Entry("task.completed", NOW, task.reference, task.instance),),
+    )  # fmt: skip
+    return replace(base, **others)  # type: ignore[arg-type]
+
+
+async def claimed(ledger: Ledger, task: TaskRow) -> TaskRow:
+    claim = await ledger.claim(hop(task), now=NOW, lease=10, cold=False)
+    assert claim.verdict is Verdict.CLAIM
+    assert claim.work
+    return claim.work.task
+
+
+async def recorded(ledger: Ledger, task: TaskRow) -> TaskRow:
+    taken = await claimed(ledger, task)
+    assert await ledger.record(taken, '{"output":1}', NOW + 10)
+    return replace(taken, state=TaskState.RECORDED, outcome='{"output":1}')
+
+
+async def test_a_version_is_immutable(ledger: Ledger) -> None:
+    """Deploying a version again is `same`, with other content `conflict`."""
+    assert await ledger.deploy(flow(), []) == "created"
+    assert await ledger.deploy(flow(), []) == "same"
+    assert await ledger.deploy(flow(digest="sha256:b"), []) == "conflict"
+
+
+async def test_the_newest_version_has_the_door(ledger: Ledger) -> None:
+    """Events start the highest semantic version, in whatever order versions were deployed."""
+    for version in ("1.9.0", "1.10.0", "1.2.0"):
+        name = f"sha256:{version}"
+        door = Door(name, "shop", "order", "order.placed", {"with": {"type": "order.placed"}})
+        await ledger.deploy(flow(version, name), [door])
+    assert [door.digest for door in await ledger.doors("order.placed")] == ["sha256:1.10.0"]
+    assert await ledger.doors("order.lost") == []
+    newest = await ledger.flow_named("shop", "order", None)
+    assert newest
+    assert newest.version == "1.10.0"
+
+
+async def test_a_repeated_start_is_the_same_run(ledger: Ledger) -> None:
+    """Opening a run twice keeps the first one's tasks and history as they are."""
+    await ledger.open(run(), first(row()))
+    again = await ledger.open(replace(run(), input='"other"'), first(row(instance="/do/9/z#1")))
+    assert again.input == "{}"
+    assert [task.instance for task in await ledger.tasks("r1")] == ["/do/0/a#1"]
+    assert [entry.kind for _, entry in await ledger.history("r1", 0)] == ["run.started"]
+
+
+async def test_only_one_host_claims(ledger: Ledger) -> None:
+    """Of many deliveries of one event at once, exactly one takes the lease."""
+    await ledger.open(run(), first(row()))
+    claims = await asyncio.gather(
+        *(ledger.claim(hop(row()), now=NOW, lease=10, cold=False) for _ in range(20))
+    )
+    assert sorted(claim.verdict.name for claim in claims) == ["CLAIM"] + ["NOTHING"] * 19
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"instance": "/do/7/b#1"}, {"attempt": 2}, {"tool": "other"}, {"major": 2},
+     {"input_digest": "0" * 64}, {"run": "r2"}],
+)  # fmt: skip
+async def test_a_forged_hop_claims_nothing(ledger: Ledger, change: dict[str, object]) -> None:
+    """An event that does not match its row in every part is FORGED and changes nothing."""
+    await ledger.open(run(), first(row()))
+    forged = replace(hop(row()), **change)  # type: ignore[arg-type]
+    claim = await ledger.claim(forged, now=NOW, lease=10, cold=False)
+    assert claim.verdict is Verdict.FORGED
+    [task] = await ledger.tasks("r1")
+    assert task.state is TaskState.REQUESTED
+
+
+async def test_a_claim_lives_as_long_as_its_lease(ledger: Ledger) -> None:
+    """After the lease ran out another host takes over, and the first one's token is void."""
+    await ledger.open(run(), first(row()))
+    late = await claimed(ledger, row())
+    again = await ledger.claim(hop(row()), now=NOW + 11, lease=10, cold=False)
+    assert again.verdict is Verdict.CLAIM
+    assert not await ledger.record(late, '{"output":"late"}', NOW + 20)
+    assert not await ledger.heartbeat(late, NOW + 30)
+    assert not await ledger.park(late, NOW, Entry("task.retrying", NOW))
+
+
+async def test_a_transition_closes_and_opens_at_once(ledger: Ledger) -> None:
+    """One compare-and-set closes the row, opens the next ones and numbers the history."""
+    await ledger.open(run(), first(row()))
+    done = await recorded(ledger, row())
+    following = row(instance="/do/1/b#1", cause=done.event_id)
+    assert await ledger.transit(after(done, following))
+    assert await ledger.scope("r1", "") == ('{"s":1}', 2)
+    assert [work.task.instance for work in await ledger.requests_after("r1", done.event_id)] == [
+        "/do/1/b#1"
+    ]
+    history = await ledger.history("r1", 0)
+    assert [seq for seq, _ in history] == list(range(1, len(history) + 1))
+
+
+async def test_a_transition_happens_once(ledger: Ledger) -> None:
+    """The same transition again, or one from an old revision, changes nothing."""
+    await ledger.open(run(), first(row()))
+    done = await recorded(ledger, row())
+    results = await asyncio.gather(*(ledger.transit(after(done)) for _ in range(10)))
+    assert sorted(results) == [False] * 9 + [True]
+    assert await ledger.scope("r1", "") == ('{"s":1}', 2)
+
+
+async def test_a_closed_row_asks_to_emit_again(ledger: Ledger) -> None:
+    """A delivery after the close answers AGAIN, so a lost reply is emitted once more."""
+    await ledger.open(run(), first(row()))
+    done = await recorded(ledger, row())
+    await ledger.transit(after(done))
+    claim = await ledger.claim(hop(row()), now=NOW, lease=10, cold=False)
+    assert claim.verdict is Verdict.AGAIN
+
+
+async def test_cancel_closes_everything(ledger: Ledger) -> None:
+    """After a cancel no claim, record or transition of the run succeeds."""
+    await ledger.open(run(), first(row(), row(instance="/do/1/b#1")))
+    done = await recorded(ledger, row())
+    cancelled = await ledger.cancel("r1", NOW + 1)
+    assert cancelled
+    assert cancelled.status is RunStatus.CANCELLED
+    assert not await ledger.transit(after(done))
+    other = await ledger.claim(hop(row(instance="/do/1/b#1")), now=NOW, lease=10, cold=False)
+    assert other.verdict is not Verdict.CLAIM
+    assert await ledger.overdue(NOW + 1_000, 10) == []
+
+
+async def test_silence_comes_due(ledger: Ledger) -> None:
+    """Unclaimed requests, expired claims and recorded outcomes are overdue after their time."""
+    await ledger.open(run(), first(row()))
+    assert await ledger.overdue(NOW, 10) == []
+    [unclaimed] = await ledger.overdue(NOW + 6, 10)
+    woken = await ledger.wake(unclaimed, now=NOW + 6, grace=5)
+    assert woken
+    assert woken.task.event_id == row().event_id
+    assert woken.task.emissions == 1
+    assert await ledger.wake(unclaimed, now=NOW + 6, grace=5) is None
+    await claimed(ledger, row())
+    [expired] = await ledger.overdue(NOW + 11, 10)
+    assert expired.task.state is TaskState.CLAIMED
+
+
+async def test_a_parked_task_gets_a_new_attempt(ledger: Ledger) -> None:
+    """A retry keeps the instance and gets attempt 2 with an event id of its own."""
+    await ledger.open(run(), first(row()))
+    taken = await claimed(ledger, row())
+    assert await ledger.park(taken, NOW + 30, Entry("task.retrying", NOW))
+    assert await ledger.overdue(NOW + 29, 10) == []
+    [due] = await ledger.overdue(NOW + 30, 10)
+    woken = await ledger.wake(due, now=NOW + 30, grace=5)
+    assert woken
+    assert woken.task.attempt == 2
+    assert woken.task.event_id == hop_id("r1", "/do/0/a#1", 2)
+    old = await ledger.claim(hop(row()), now=NOW + 30, lease=10, cold=False)
+    assert old.verdict is Verdict.NOTHING
+
+
+async def test_an_uncaught_fault_can_be_redriven_once(ledger: Ledger) -> None:
+    """Redrive reopens the faulted run at its task, with edited input, exactly once."""
+    await ledger.open(run(), first(row()))
+    done = await recorded(ledger, row())
+    letter = Letter(
+        "l1", LetterStatus.OPEN, "broke", 500, NOW, "", {"id": "e"}, "r1", done.instance, "echo",
+        "shop/order:1.0.0",
+    )  # fmt: skip
+    fault = after(done, ended=RunStatus.FAULTED, error={"type": "x", "status": 500}, letter=letter)
+    assert await ledger.transit(fault)
+    faulted = await ledger.run("r1")
+    assert faulted
+    assert faulted.status is RunStatus.FAULTED
+    assert await ledger.scope("r1", "") == ('{"s":0}', 1)
+    edited = ('{"x":2}', digest({"x": 2}))
+    results = await asyncio.gather(*(ledger.redrive(letter, NOW, edited) for _ in range(5)))
+    [work] = [work for work in results if work]
+    assert (work.run.status, work.task.attempt, work.task.edition) == (RunStatus.RUNNING, 2, 1)
+    assert work.task.input == '{"x":2}'
+    stored = await ledger.letter("l1")
+    assert stored
+    assert stored.status is LetterStatus.REDRIVEN
+
+
+async def test_letters_are_found_by_what_they_say(ledger: Ledger) -> None:
+    """Filters by status, flow, tool and a part of the reason narrow the list."""
+    for number, (tool, reason) in enumerate([("llm", "timeout"), ("http", "HTTP 404")]):
+        await ledger.add_letter(
+            Letter(
+                f"l{number}", LetterStatus.OPEN, reason, 500, NOW + number, "", {}, None, None,
+                tool, f"shop/f{number}:1.0.0",
+            )
+        )  # fmt: skip
+    assert [x.id for x in await ledger.letters()] == ["l1", "l0"]
+    assert [x.id for x in await ledger.letters(tool="llm")] == ["l0"]
+    assert [x.id for x in await ledger.letters(reason="404")] == ["l1"]
+    assert [x.id for x in await ledger.letters(flow="shop/f1")] == ["l1"]
+    assert await ledger.letters(status=LetterStatus.CAUGHT) == []
+
+
+async def test_the_outbox_keeps_events_until_they_are_sent(ledger: Ledger) -> None:
+    """What a transition posts stays until `sent` names it."""
+    posted = replace(first(), outbox=(Outgoing("o1", "{}"), Outgoing("o2", "{}")))
+    await ledger.open(run(), posted)
+    assert [item.id for item in await ledger.outbox("r1", NOW, 10)] == ["o1", "o2"]
+    await ledger.sent(["o1"])
+    assert [item.id for item in await ledger.outbox(None, NOW, 10)] == ["o2"]
+
+
+async def test_unmatched_events_are_pruned(ledger: Ledger) -> None:
+    """Only the newest of the unmatched events are kept."""
+    for number in range(5):
+        await ledger.add_unmatched(f"e{number}", f'{{"n":{number}}}', NOW + number, keep=3)
+    assert await ledger.unmatched(10) == ['{"n":4}', '{"n":3}', '{"n":2}']

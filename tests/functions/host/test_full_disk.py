@@ -1,0 +1,36 @@
+"""A full disk: the ledger says so, keeps what it had, and goes on once there is room."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from functions.host.ledger import LedgerUnavailable
+from functions.host.ledger.sqlite import SqliteLedger
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+async def _fill(ledger: SqliteLedger) -> int:
+    for number in range(1_000):
+        try:
+            await ledger.add_unmatched(f"e{number}", "x" * 3_000, float(number), keep=10_000)
+        except LedgerUnavailable:
+            return number
+    pytest.fail("the disk never filled")
+
+
+async def test_a_full_ledger_refuses_and_loses_nothing(tmp_path: Path) -> None:
+    """When SQLite has no page left a write raises LedgerUnavailable; what was kept stays read."""
+    path = str(tmp_path / "ledger.db")
+    ledger = SqliteLedger(path, max_pages=60)
+    kept = await _fill(ledger)
+    assert kept > 0
+    assert len(await ledger.unmatched(10_000)) == kept
+    await ledger.close()
+    roomier = SqliteLedger(path, max_pages=10_000)
+    await roomier.add_unmatched("later", "x" * 3_000, 5_000.0, keep=10_000)
+    assert len(await roomier.unmatched(10_000)) == kept + 1
+    await roomier.close()

@@ -1,0 +1,62 @@
+"""Outcomes and the platform's retry policy."""
+
+from __future__ import annotations
+
+import orjson
+from hypothesis import given
+from hypothesis import strategies as st
+
+from events.errors import ErrorType, Problem, RetryableError, ToolError
+from events.flow.steps import TaskCompleted, TaskFaulted
+from functions.host.outcomes import Outcome, RetryPolicy, from_error
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=10,
+)
+
+
+@given(JSON)
+def test_outcomes_survive_the_ledger(output: object) -> None:
+    """A recorded outcome reads back as the same signal."""
+    kept = orjson.loads(orjson.dumps(Outcome(output=output, work_ms=1.5).to_json()))
+    assert Outcome.from_json(kept).signal("/do/0/a#1") == TaskCompleted("/do/0/a#1", output)
+
+
+def test_faults_survive_the_ledger() -> None:
+    """A recorded fault reads back with its problem."""
+    problem = Problem(ErrorType.TIMEOUT, 408, "Timeout", "took too long")
+    kept = orjson.loads(orjson.dumps(Outcome(problem=problem).to_json()))
+    assert Outcome.from_json(kept).signal("/do/0/a#1") == TaskFaulted("/do/0/a#1", problem)
+
+
+def test_only_retryable_errors_are_retried() -> None:
+    """RetryableError asks for another attempt, ToolError and defects do not."""
+    asked = from_error(RetryableError("busy", retry_after=7))
+    assert (asked.retry, asked.retry_after) == (True, 7)
+    assert not from_error(ToolError("wrong")).retry
+    defect = from_error(KeyError("x"))
+    assert not defect.retry
+    assert defect.problem
+    assert defect.problem.detail
+    assert "KeyError" in defect.problem.detail
+
+
+@given(st.integers(1, 40), st.floats(0, 0.999))
+def test_back_off_stays_within_its_bounds(attempt: int, luck: float) -> None:
+    """Waits grow from half the first delay to the longest one, and end with the attempts."""
+    policy = RetryPolicy(attempts=10, delay=1.0, longest=60.0)
+    wait = policy.wait(attempt, None, luck)
+    if attempt >= 10:
+        assert wait is None
+    else:
+        assert wait is not None
+        assert 0.5 <= wait <= 60.0
+        assert wait <= 2 ** (attempt - 1)
+
+
+@given(st.integers(1, 4), st.floats(0, 10_000))
+def test_retry_after_wins_over_the_back_off(attempt: int, asked: float) -> None:
+    """A provider's wish is honoured as it is."""
+    assert RetryPolicy(5, 1.0, 60.0).wait(attempt, asked, 0.5) == asked
