@@ -124,7 +124,14 @@ class ReplyNotStored:
     reason: str
 
 
-Outcome = Answered | NotAnswered | NotAnEvent | ReplyNotStored
+@dataclass(frozen=True, slots=True)
+class ReplyRefused:
+    """The subscriber replied with an event that the broker would refuse every time."""
+
+    reason: str
+
+
+Outcome = Answered | NotAnswered | NotAnEvent | ReplyNotStored | ReplyRefused
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +168,11 @@ def decide(outcome: Outcome, attempt: int, spec: DeliverySpec) -> Decision:
 
 
 def decide_sink(outcome: Outcome, attempt: int) -> Done | RetryAt:
-    """Say what follows attempt `attempt` (from 1) at the dead-letter sink: it is never given up."""
-    if _succeeded(outcome):
+    """Say what follows attempt `attempt` (from 1) at the dead-letter sink: it is never given up.
+
+    What a sink says beside its 2xx is ignored: production brokers differ in what they do with it.
+    """
+    if _succeeded(outcome) or isinstance(outcome, NotAnEvent):
         return Done()
     return RetryAt(min(SINK_MAX_WAIT, SINK_BASE_WAIT * 2.0 ** min(attempt - 1, 30)))
 
@@ -212,7 +222,7 @@ def _succeeded(outcome: Outcome) -> bool:
 def _retried(outcome: Outcome) -> bool:
     if isinstance(outcome, Answered):
         return outcome.status >= 500 or outcome.status in RETRIED_BELOW_500  # noqa: PLR2004 - HTTP
-    return True
+    return not isinstance(outcome, ReplyRefused)
 
 
 def _wait(outcome: Outcome, retried: int, spec: DeliverySpec) -> float:
@@ -241,6 +251,8 @@ def _dead_letter(outcome: Outcome, attempt: int) -> DeadLetter:
             return DeadLetter(500, f"no response {tries}: {reason}", _text(reason))
         case NotAnEvent(reason, body):
             return DeadLetter(502, f"the reply is no CloudEvent {tries}: {reason}", body)
+        case ReplyRefused(reason):
+            return DeadLetter(400, f"the reply was refused {tries}: {reason}", _text(reason))
         case ReplyNotStored(reason):
             return DeadLetter(500, f"the reply was not stored {tries}: {reason}", _text(reason))
 

@@ -24,6 +24,7 @@ from knative.delivery import (
     NotAnswered,
     Outcome,
     ReplyNotStored,
+    ReplyRefused,
     RetryAt,
     decide,
     decide_sink,
@@ -50,6 +51,7 @@ outcomes = st.one_of(
     st.builds(NotAnswered, reason=st.text()),
     st.builds(NotAnEvent, reason=st.text()),
     st.builds(ReplyNotStored, reason=st.text()),
+    st.builds(ReplyRefused, reason=st.text()),
 )
 
 
@@ -85,6 +87,13 @@ def test_a_reply_that_is_no_event_is_502() -> None:
     decision = decide(NotAnEvent("not JSON", b"<html>"), 1, DeliverySpec())
     assert isinstance(decision, DeadLetter)
     assert (decision.code, decision.data) == (502, b"<html>")
+
+
+def test_a_refused_reply_is_not_retried() -> None:
+    """A reply the broker would refuse again goes to the dead letter at once, as 400."""
+    decision = decide(ReplyRefused("knativebrokerttl is used up"), 1, BROKER_DEFAULT)
+    assert isinstance(decision, DeadLetter)
+    assert decision.code == 400
 
 
 def test_no_response_is_500_at_the_sink() -> None:
@@ -158,7 +167,7 @@ def test_the_sink_is_never_given_up(outcome: Outcome, attempt: int) -> None:
     if isinstance(decision, RetryAt):
         assert 0 < decision.delay <= SINK_MAX_WAIT
     else:
-        assert isinstance(outcome, Answered)
+        assert isinstance(outcome, Answered | NotAnEvent)
 
 
 @pytest.mark.parametrize(

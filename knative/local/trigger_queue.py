@@ -1,0 +1,88 @@
+"""The queue of one Trigger: deliveries in order of arrival, a bounded number under way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from knative.local.tables import Kept, Owed
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from knative.local.exchange import Failure
+    from knative.local.matching import TriggerSpec
+
+CONCURRENCY: Final = 64
+"""Attempts one Trigger may have under way."""
+
+KEPT_IN_MEMORY: Final = 1024
+"""Events one Trigger's queue holds on to; those behind them are read back when it is their turn."""
+
+
+@dataclass(slots=True, eq=False)
+class Delivery:
+    """One event on its way to one Trigger's subscriber; with `failure`, to the sink.
+
+    `attempt` counts the attempts made at where it goes now. A `ghost` is a duplicate made by
+    disorder: its reply counts, its failure does not.
+    """
+
+    id: int
+    event: int
+    trigger: TriggerSpec
+    kept: Kept | None = None
+    attempt: int = 0
+    due: float = 0.0
+    failure: Failure | None = None
+    ghost: bool = False
+
+    def owed(self) -> Owed:
+        """Return the row that keeps this over a restart."""
+        return Owed(self.id, self.event, self.trigger.key, self.attempt, self.due, self.failure)
+
+
+class TriggerQueue:
+    """Deliveries of one Trigger in their order of arrival, a bounded number at a time."""
+
+    def __init__(self, attempt: Callable[[Delivery], Awaitable[None]], limit: int) -> None:
+        self._attempt = attempt
+        self._limit = limit
+        self._waiting: deque[Delivery] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stopped = False
+
+    @property
+    def waiting(self) -> int:
+        """Deliveries without a slot."""
+        return len(self._waiting)
+
+    @property
+    def active(self) -> int:
+        """Deliveries under way."""
+        return len(self._tasks)
+
+    def offer(self, delivery: Delivery) -> None:
+        """Queue a delivery and see that somebody works."""
+        if len(self._waiting) >= KEPT_IN_MEMORY and not delivery.ghost:
+            delivery.kept = None
+        self._waiting.append(delivery)
+        if len(self._tasks) < self._limit and not self._stopped:
+            task = asyncio.create_task(self._work())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def stop(self, grace: float) -> None:
+        """Start nothing more; give what is under way `grace` seconds, then cancel it."""
+        self._stopped = True
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=grace)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def _work(self) -> None:
+        while self._waiting and not self._stopped:
+            await self._attempt(self._waiting.popleft())
