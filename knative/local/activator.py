@@ -1,0 +1,186 @@
+"""Takes requests for services: wakes them, holds requests while they start, passes them on."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import aiohttp
+from yarl import URL
+
+from knative.delivery import DeliveryFailed, Response
+from knative.local.instance import Instance, Probes, StartFailed, launch
+from knative.local.journal import Journal
+from knative.local.refusal import UNSERVED, Refusal, refusal
+from knative.local.revision import DRAIN, Liveness, Revision
+from knative.local.scale import GRACE_PERIOD, STABLE_WINDOW, Scale
+from knative.local.template import Template, TemplateError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+
+    from knative.local.surroundings import Surroundings
+    from knative.toolsets import Deployment
+
+_KEEP_ALIVE: Final = 4.0
+"""Seconds an idle connection is kept: below the 5 s after which uvicorn closes its side."""
+_SILENT: Final = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
+
+
+class Activator:
+    """All services of the platform, by name."""
+
+    def __init__(
+        self,
+        deployments: Sequence[Deployment],
+        surroundings: Surroundings,
+        window: float = STABLE_WINDOW,
+        grace: float = GRACE_PERIOD,
+        liveness: Liveness | None = None,
+    ) -> None:
+        self._deployments = deployments
+        self._surroundings = surroundings
+        self._window = window
+        self._grace = grace
+        self._liveness = liveness or Liveness()
+        self._templates: dict[str | None, Template] = {}
+        self.revisions: dict[str, Revision] = {}
+
+    async def start(self) -> None:
+        """Open the HTTP client, start the templates and every service with a minimum scale."""
+        (self._surroundings.data / "logs").mkdir(parents=True, exist_ok=True)
+        self.http = _client()
+        self.revisions = {d.service.name: self._revision(d) for d in self._deployments}
+        preloads = {d.service.annotations.preload for d in self._deployments} - {None}
+        self._templates = {
+            preload: self._template(preload) for preload in sorted(map(str, preloads))
+        }
+        self._warming = [asyncio.create_task(_warm(t)) for t in self._templates.values()]
+        for revision in self.revisions.values():
+            revision.keep_up()
+
+    async def stop(self, grace: float = DRAIN) -> None:
+        """Drain and stop every process; services may still reach the platform meanwhile."""
+        await asyncio.gather(*(r.stop(grace) for r in self.revisions.values()))
+        await asyncio.gather(*self._warming)
+        await asyncio.gather(*(t.close() for t in self._templates.values()))
+        await self.http.close()
+
+    async def request(
+        self,
+        service: str,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        timeout: float,  # noqa: ASYNC109 - the broker's limit beside the service's own
+    ) -> Response:
+        """Send one request to a service and return its answer, or the platform's own refusal.
+
+        Raises DeliveryFailed when the connection gave no answer or `timeout` seconds passed.
+        """
+        try:
+            async with asyncio.timeout(timeout), self.admitted(service) as instance:
+                return await self._exchange(instance, method, path, headers, body)
+        except Refusal as refused:
+            return refused.response()
+        except TimeoutError:
+            raise DeliveryFailed(f"{service} did not answer within {timeout:g} s") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise DeliveryFailed(f"{service}: {error or type(error).__name__}") from error
+
+    @asynccontextmanager
+    async def admitted(self, service: str) -> AsyncIterator[Instance]:
+        """Hold a request until `service` takes it; raises Refusal where it cannot be served."""
+        revision = self.revisions.get(service)
+        if revision is None:
+            known = ", ".join(self.revisions)
+            raise Refusal(404, "Not Found", f"no service '{service}'; there are: {known}")
+        try:
+            async with asyncio.timeout(revision.timeout), revision.admit() as instance:
+                yield instance
+        except TimeoutError:
+            detail = f"{service} took longer than its timeoutSeconds ({revision.timeout:g})"
+            raise Refusal(504, "Gateway Timeout", detail) from None
+        except UNSERVED as error:
+            raise refusal(service, error) from error
+
+    def statuses(self) -> list[dict[str, Any]]:
+        """Describe every service, as `GET /services` shows it."""
+        return [_status(revision) for revision in self.revisions.values()]
+
+    async def _exchange(
+        self, instance: Instance, method: str, path: str, headers: Mapping[str, str], body: bytes
+    ) -> Response:
+        url = URL(instance.url + path, encoded=True)
+        async with self.http.request(
+            method, url, headers=headers, data=body or None, allow_redirects=False
+        ) as response:
+            received = await response.read()
+            pairs = [(name.lower(), value) for name, value in response.headers.items()]
+            return Response(response.status, pairs, received)
+
+    def _revision(self, deployment: Deployment) -> Revision:
+        service = deployment.service
+        return Revision(
+            service,
+            Scale.of(service, self._window, self._grace),
+            lambda: self._launch(deployment),
+            self.http,
+            Journal(self._surroundings.log(service.name)),
+            self._liveness,
+        )
+
+    async def _launch(self, deployment: Deployment) -> Instance:
+        async def run(port: int) -> Any:
+            command = self._surroundings.command(deployment, port)
+            return await self._template_for(deployment).run(command)
+
+        try:
+            return await launch(run, Probes.of(deployment.service))
+        except (TemplateError, OSError) as error:
+            raise StartFailed(f"could not be started: {error}") from error
+
+    def _template_for(self, deployment: Deployment) -> Template:
+        """Return the template to fork; a plain command may be started by any."""
+        preload = deployment.service.annotations.preload
+        if preload is None and self._templates:
+            return next(iter(self._templates.values()))
+        return self._templates.setdefault(preload, self._template(preload))
+
+    def _template(self, preload: str | None) -> Template:
+        return Template(preload, self._surroundings.log("templates"))
+
+
+def _client() -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE),
+        timeout=aiohttp.ClientTimeout(total=None),
+        auto_decompress=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        skip_auto_headers=_SILENT,
+        max_line_size=1 << 16,
+        max_field_size=1 << 16,
+    )
+
+
+async def _warm(template: Template) -> None:
+    try:
+        await template.start()
+    except TemplateError:
+        return  # the first start that needs it reports it
+
+
+def _status(revision: Revision) -> dict[str, Any]:
+    last = revision.last_cold_start
+    return {
+        "name": revision.service.name,
+        "state": revision.state,
+        "pid": revision.pid,
+        "minScale": revision.scale.minimum,
+        "active": revision.admission.active,
+        "queued": revision.admission.queued,
+        "coldStarts": revision.cold_starts,
+        "lastColdStartMs": None if last is None else round(last * 1000, 1),
+    }

@@ -1,0 +1,137 @@
+"""The platform's side of a template process: starts it, asks it for forks, hears of exits."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from knative.local.process import Command, Process
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_LONGEST_LINE: Final = 1 << 20
+
+
+class TemplateError(Exception):
+    """A template process that could not start or could not fork."""
+
+
+class Template:
+    """One template process; `preload` is the module it imports first, None for none."""
+
+    def __init__(self, preload: str | None, log: Path) -> None:
+        self.preload = preload
+        self._log = log
+        self._starting = asyncio.Lock()
+        self._up = False
+        self._numbers = itertools.count(1)
+        self._asked: dict[int, asyncio.Future[Process]] = {}
+        self._processes: dict[int, Process] = {}
+        self._lifeline: int | None = None
+
+    async def start(self) -> None:
+        """Start the process unless it is up; raises TemplateError with its last words."""
+        async with self._starting:
+            if not self._up:
+                await self._start()
+
+    async def run(self, command: Command) -> Process:
+        """Fork a process for `command`, starting the template first where it is not up."""
+        await self.start()
+        number = next(self._numbers)
+        asked: asyncio.Future[Process] = asyncio.get_running_loop().create_future()
+        self._asked[number] = asked
+        self._writer.write(_line(number, command))
+        return await asked
+
+    async def close(self) -> None:
+        """End the template; what it forked and what still runs is killed."""
+        if not self._up:
+            return
+        self._writer.close()
+        await self._reader
+        await asyncio.to_thread(self._popen.wait)
+
+    async def _start(self) -> None:
+        ours, theirs = socket.socketpair()
+        read, write = os.pipe()
+        arguments = [str(theirs.fileno()), str(read), self.preload or ""]
+        with self._log.open("ab") as log:
+            self._popen = subprocess.Popen(  # noqa: ASYNC220, S603 - our own program, a millisecond
+                [sys.executable, "-m", "knative.local.forking", *arguments],
+                pass_fds=(theirs.fileno(), read),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        theirs.close()
+        os.close(read)
+        self._lifeline = write
+        reader, self._writer = await asyncio.open_unix_connection(sock=ours, limit=_LONGEST_LINE)
+        if not await reader.readline():
+            await self._gone()
+            raise TemplateError(f"importing {self.preload} failed; see {self._log}")
+        self._up = True
+        self._reader = asyncio.create_task(self._read(reader), name=f"template {self.preload}")
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        with contextlib.suppress(OSError):
+            while line := await reader.readline():
+                self._hear(json.loads(line))
+        await self._gone()
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        if "exited" in message:
+            self._processes.pop(message["exited"]).end(message["status"])
+            return
+        asked = self._asked.pop(message["id"])
+        if "error" in message:
+            asked.set_exception(TemplateError(f"cannot fork {self.preload}: {message['error']}"))
+            return
+        process = self._processes[message["pid"]] = Process(message["pid"])
+        if asked.cancelled():
+            process.send(signal.SIGKILL)
+        else:
+            asked.set_result(process)
+
+    async def _gone(self) -> None:
+        """The template ended: so did, or now do, all of its children."""
+        self._up = False
+        self._writer.close()
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()
+        if self._lifeline is not None:
+            os.close(self._lifeline)
+            self._lifeline = None
+        for process in self._processes.values():
+            process.send(signal.SIGKILL)
+            process.end(-signal.SIGKILL)
+        for asked in self._asked.values():
+            if not asked.done():
+                asked.set_exception(TemplateError("the template process ended"))
+        self._processes.clear()
+        self._asked.clear()
+        await asyncio.to_thread(self._popen.wait)
+
+
+def _line(number: int, command: Command) -> bytes:
+    job = {
+        "id": number,
+        "name": command.name,
+        "argv": command.argv,
+        "module": command.module,
+        "env": command.environment,
+        "folder": str(command.folder),
+        "log": str(command.log),
+    }
+    return json.dumps(job).encode() + b"\n"
