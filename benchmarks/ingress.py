@@ -1,0 +1,72 @@
+"""Broker ingress under load, beside an echo of the same server under the same load."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import aiohttp
+from local import free_port, platform, ready
+
+SECONDS = 6
+CONNECTIONS = 64
+_SCRIPT = """
+wrk.method = "POST"
+wrk.body = '{"n": 1}'
+wrk.headers["content-type"] = "application/json"
+wrk.headers["ce-specversion"] = "1.0"
+wrk.headers["ce-type"] = "io.serverlessworkflow.bench.v1"
+wrk.headers["ce-source"] = "/bench"
+local n = 0
+request = function()
+  n = n + 1
+  wrk.headers["ce-id"] = tostring(n) .. "-" .. tostring(math.random(1000000000))
+  return wrk.format()
+end
+"""
+
+
+async def ratio(folder: Path) -> dict[str, float]:
+    """Return requests a second of echo and ingress, and their ratio.
+
+    The events match no Trigger, so that ingress alone is measured: parse, store, sync, 202.
+    """
+    if shutil.which("wrk") is None:
+        raise FileNotFoundError("wrk is not installed (Debian: apt-get install wrk)")
+    echo = await _echo()
+    async with platform(folder) as local:
+        ingress = await asyncio.to_thread(_wrk, f"{local.url}/default/default")
+    return {"echo": echo, "ingress": ingress, "ratio": ingress / echo}
+
+
+async def _echo() -> float:
+    port = free_port()
+    command = [sys.executable, str(Path(__file__).parent / "echo.py"), str(port)]
+    process = subprocess.Popen(command)
+    try:
+        async with aiohttp.ClientSession() as session:
+            await ready(session, f"http://127.0.0.1:{port}/healthz")
+        return await asyncio.to_thread(_wrk, f"http://127.0.0.1:{port}/default/default")
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _wrk(url: str) -> float:
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        script.write(_SCRIPT)
+        script.flush()
+        done = subprocess.run(
+            ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "-s", script.name, url],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+    if "Non-2xx" in done.stdout:
+        raise RuntimeError(f"{url} refused requests:\n{done.stdout}")
+    match = re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)
+    assert match, done.stdout
+    return float(match[1])

@@ -1,0 +1,1 @@
+"""A trivial tool of the benchmarks."""
