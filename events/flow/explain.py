@@ -28,6 +28,7 @@ _KINDS: Final = {
     "bool_type": "true or false",
     "string_too_short": "a text that is not empty",
 }
+_COMPANIONS: Final = {"with": "call", "while": "for", "foreach": "listen", "catch": "try"}
 _QUOTED: Final = re.compile(r"'([^']*)'")
 
 
@@ -138,10 +139,14 @@ def _keyword(place: Place, value: Any) -> tuple[Place, str]:
         names = " and ".join(f"'{name}'" for name in given)
         second = Place((*place.path, given[1]))
         return second, f"{task} has the keywords {names}; a task has exactly one"
-    unknown = [name for name in value if name not in TaskBase.properties()]
+    known = {*TaskBase.properties(), *_COMPANIONS}
+    unknown = [name for name in value if name not in known]
     likely = [name for name in unknown if near(name, KEYWORDS)] or unknown
-    if not likely:
-        return place, f"{task} does not say what to do; {expected}"
-    first = Place((*place.path, likely[0]))
-    hint = did_you_mean(likely[0], KEYWORDS)
-    return first, f"unknown property '{_short(likely[0])}' of {task}; {expected}{hint}"
+    if likely:
+        hint = did_you_mean(likely[0], KEYWORDS)
+        what = f"unknown property '{_short(likely[0])}' of {task}; {expected}{hint}"
+        return Place((*place.path, likely[0])), what
+    for companion, keyword in _COMPANIONS.items():
+        if companion in value:
+            return place, f"{task} has '{companion}' but no '{keyword}'"
+    return place, f"{task} does not say what to do; {expected}"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from events.source import Path
 
 _TASKS: Final = frozenset(f"<{keyword}>" for keyword in KEYWORDS)
-_TAGS: Final = _TASKS | {"<text>", "<object>"}
+_SHAPES: Final = frozenset({"<text>", "<object>"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Place:
     @property
     def parent(self) -> Place:
         """The object or list around it."""
-        return Place(self.path[:-1], self.task)
+        return Place(self.path[:-1], min(self.task, max(len(self.path) - 1, 0)))
 
     def __str__(self) -> str:
         """Say where, for instance `'with.method' of task 'ask'`."""
@@ -47,27 +47,23 @@ class Place:
 def locate(loc: Sequence[str | int], definition: Any) -> Place:
     """Turn an error's location into a place, leaving out the names of union branches."""
     path: list[str | int] = []
-    task = 0
+    task: int | None = None
     value = definition
     for part in loc:
-        if _leads_on(value, part):
+        if task != len(path) and _is_branch(value, part):
+            task = len(path)
+        elif _leads_on(value, part):
             value = value[part]
-        elif part in _TAGS:
-            task = len(path) if part in _TASKS else task
-            continue
-        else:
+            path.append(part)
+        elif part not in _SHAPES:
             value = None
-        path.append(part)
-    return Place(tuple(path), min(task, len(path)))
+            path.append(part)
+    return Place(tuple(path), task or 0)
 
 
-def value_at(definition: Any, path: Path) -> Any:
-    """Return the value at `path`; None where there is none."""
-    for part in path:
-        if not _leads_on(definition, part):
-            return None
-        definition = definition[part]
-    return definition
+def _is_branch(value: Any, part: str | int) -> bool:
+    """Tell whether `part` names the branch that a task was read by, rather than a key."""
+    return part in _TASKS and isinstance(value, dict) and str(part)[1:-1] in value
 
 
 def _leads_on(value: Any, part: str | int) -> bool:

@@ -1,13 +1,13 @@
 """The call task: a built-in protocol or a function of a catalog, with its arguments."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Annotated, ClassVar, Final
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
 from events.flow.syntax.base import TaskBase
-from events.flow.syntax.node import JsonMap, Node
+from events.flow.syntax.node import Fault, JsonMap, Node
 
 BUILT_IN: Final[Mapping[str, str]] = {
     "asyncapi": "AsyncApiArguments",
@@ -40,6 +40,12 @@ class CallTask(TaskBase):
 
     keyword: ClassVar[str] = "call"
     call: str
-    with_: Annotated[JsonMap, AfterValidator(_fitting), Field(validate_default=True)] = Field(
-        default_factory=dict
-    )
+    with_: Annotated[JsonMap, AfterValidator(_fitting)] = Field(default_factory=dict)
+
+    @classmethod
+    def rules(cls, value: JsonMap) -> Iterator[Fault]:
+        """Ask for the arguments of a built-in protocol."""
+        protocol = value.get("call")
+        if isinstance(protocol, str) and protocol in BUILT_IN and "with" not in value:
+            takes = ", ".join(_arguments(protocol).properties())
+            yield (), f"the property 'with' is missing; '{protocol}' takes {takes}"
