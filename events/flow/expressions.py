@@ -18,6 +18,7 @@ Source: serverlessworkflow/specification 1.0.3, `dsl.md`, "Runtime Expressions".
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable
 from typing import Any, Final
@@ -129,6 +130,11 @@ def program_text(text: str, names: Iterable[str], *, clock: bool) -> str:
 _PREFIX: Final = (
     'def __json: tojson; def __none: empty; def modulemeta: error("modules are not available"); '
 )
+
+
+def as_text(value: Json) -> str:
+    """Return a value as it stands in running text: a string as it is, all else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def shown(text: str) -> str:

@@ -1,0 +1,110 @@
+"""The arguments of runtime expressions: which names are bound to what, at which stage.
+
+Source: serverlessworkflow/specification 1.0.3, `dsl.md`, "Runtime expression arguments".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from events.flow.advance.pointers import name_of, task_at
+from events.flow.expressions import NOW
+from events.flow.steps import MACHINE
+
+if TYPE_CHECKING:
+    from events.flow.advance.frames import Frame
+    from events.flow.advance.work import Work
+    from events.flow.expressions import Run
+
+Json = Any
+
+RESERVED: Final = frozenset(
+    {"context", "input", "output", "secrets", "task", "workflow", "runtime", "authorization"}
+)
+"""The names that the DSL binds; a loop's or a catch's variable does not hide them."""
+
+
+class Arguments(Mapping[str, Json]):
+    """Names and values; a value that is costly to make is made when it is read."""
+
+    def __init__(self, values: dict[str, Json], makers: dict[str, Callable[[], Json]]) -> None:
+        self._values, self._makers = values, makers
+
+    def __getitem__(self, name: str) -> Json:
+        if name not in self._values and name in self._makers:
+            self._values[name] = self._makers[name]()
+        return self._values[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._values or name in self._makers
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._values, **self._makers})
+
+    def __len__(self) -> int:
+        return len({**self._values, **self._makers})
+
+
+def runner(work: Work, frame: Frame, data: Json, **values: Json) -> Run:
+    """Return what evaluates a program on `data` in the place of `frame`.
+
+    Args:
+        work: The step in the making.
+        frame: A task, or the flow itself, which has neither `$task` nor local variables.
+        data: What `.` is.
+        values: The arguments of this stage: `input`, `output`, `context`, a catch's error.
+            `output` is given with `export.as` only; a task's raw output comes as `raw_output`.
+    """
+    raw_output = {"output": values.pop("raw_output")} if "raw_output" in values else {}
+    makers: dict[str, Callable[[], Json]] = {
+        "workflow": partial(_workflow, work),
+        "runtime": _runtime,
+    }
+    bound: dict[str, Json] = {NOW: work.facts.now.timestamp()}
+    if frame.is_task:
+        for each in work.stack:
+            bound |= each.variables
+        makers["task"] = partial(_task, work, frame, raw_output)
+    reserved = {name: value for name, value in bound.items() if name not in makers}
+    return partial(_run, work, data, Arguments({**reserved, **values}, makers))
+
+
+def _run(work: Work, data: Json, arguments: Arguments, program: str) -> Json:
+    return work.evaluate(program, data, arguments)
+
+
+def moment(time: datetime) -> dict[str, Json]:
+    """Return the DSL's date time descriptor."""
+    utc = time.astimezone(UTC)
+    milliseconds = int(utc.timestamp() * 1000)
+    return {
+        "iso8601": utc.isoformat().replace("+00:00", "Z"),
+        "epoch": {"seconds": milliseconds // 1000, "milliseconds": milliseconds},
+    }
+
+
+def _workflow(work: Work) -> Json:
+    return {
+        "id": work.facts.run_id,
+        "definition": work.flow.definition(),
+        "input": work.facts.input,
+        "startedAt": moment(work.facts.started_at),
+    }
+
+
+def _task(work: Work, frame: Frame, raw_output: dict[str, Json]) -> Json:
+    return {
+        "name": name_of(frame.reference),
+        "reference": frame.reference,
+        "definition": task_at(work.flow, frame.reference).definition(),
+        "input": frame.raw,
+        "startedAt": moment(datetime.fromisoformat(frame.started)),
+        **raw_output,
+    }
+
+
+def _runtime() -> Json:
+    return {"name": "tendril", "version": str(MACHINE), "metadata": {}}

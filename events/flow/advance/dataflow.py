@@ -1,0 +1,113 @@
+"""What all tasks have in common: the way of the data in, out and into the context.
+
+The order is the specification's: `if` on the raw input; `input.schema`, then `input.from`; the
+task itself; `output.as`, then `output.schema`; `export.as`, then `export.schema`; then the next.
+The flow does the same with its own input and output.
+
+Where the specification leaves room: a skipped task hands its raw input on as it is and goes on
+with the next in line (its `then` belongs to a task that was done). The first context is the
+flow's transformed input, as the specification draws it, where that is an object, else `{}`,
+since `$context` is a map.
+
+Source: serverlessworkflow/specification 1.0.3, `dsl.md`, "Data Flow".
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from events.errors import ErrorType, ToolError
+from events.flow import expressions, schemas
+from events.flow.advance.arguments import runner
+from events.flow.advance.frames import SEQUENCE, Frame
+from events.flow.advance.happenings import Arrived, Entered, Happening, Produced, Returned
+from events.flow.advance.pointers import task_at
+
+if TYPE_CHECKING:
+    from events.flow.advance.work import Work
+    from events.flow.expressions import Run
+    from events.flow.syntax.data import Export, Input, Output, Schema
+
+Json = Any
+
+
+def begin_flow(work: Work, frame: Frame, arrived: Arrived) -> Happening:
+    """Take the run's input in and go to the first task."""
+    data = _in(work.flow.input, arrived.raw, runner(work, frame, arrived.raw), work)
+    work.context = data if isinstance(data, dict) else {}
+    work.push(Frame(SEQUENCE, "/do"))
+    return Entered(data)
+
+
+def end_flow(work: Work, frame: Frame, returned: Returned) -> Happening:
+    """Take the last task's output out: the run's output."""
+    run = runner(work, frame, returned.output, context=work.context)
+    output = _out(work.flow.output, returned.output, run, work)
+    work.pop()
+    return Returned(output)
+
+
+def begin_task(work: Work, frame: Frame, arrived: Arrived) -> Happening:
+    """Decide whether the task is done at all, and take its input in."""
+    work.count(frame)
+    task = task_at(work.flow, frame.reference)
+    run = runner(work, frame, arrived.raw, context=work.context)
+    if task.if_ is not None and not expressions.condition(task.if_, run):
+        work.record("task.skipped", frame)
+        work.pop()
+        return Returned(arrived.raw)
+    work.record("task.started", frame)
+    data = _in(task.input, arrived.raw, run, work)
+    work.become(replace(frame, input=data))
+    return Entered(data)
+
+
+def end_task(work: Work, frame: Frame, produced: Produced) -> Happening:
+    """Take the task's output out and into the context, and leave the task."""
+    task = task_at(work.flow, frame.reference)
+    values = {"input": frame.input, "raw_output": produced.output}
+    run = runner(work, frame, produced.output, context=work.context, **values)
+    output = _out(task.output, produced.output, run, work)
+    run = runner(work, frame, output, context=work.context, output=output, **values)
+    work.context = _exported(task.export, work, run)
+    work.record("task.completed", frame)
+    work.pop()
+    return Returned(output, produced.then or task.then)
+
+
+def loose(work: Work) -> bool:
+    """Whether the flow's expressions need no `${ }`."""
+    return work.flow.evaluate is not None and work.flow.evaluate.mode == "loose"
+
+
+def _in(spec: Input | None, raw: Json, run: Run, work: Work) -> Json:
+    if spec is None:
+        return raw
+    _validate(spec.schema_, raw, "input")
+    return raw if spec.from_ is None else expressions.transform(spec.from_, run, loose=loose(work))
+
+
+def _out(spec: Output | None, raw: Json, run: Run, work: Work) -> Json:
+    if spec is None:
+        return raw
+    output = raw if spec.as_ is None else expressions.transform(spec.as_, run, loose=loose(work))
+    _validate(spec.schema_, output, "output")
+    return output
+
+
+def _exported(spec: Export | None, work: Work, run: Run) -> Json:
+    if spec is None or spec.as_ is None:
+        return work.context
+    context = expressions.transform(spec.as_, run, loose=loose(work))
+    _validate(spec.schema_, context, "exported context")
+    return context
+
+
+def _validate(schema: Schema | None, value: Json, what: str) -> None:
+    if schema is None:
+        return
+    if "document" not in schema.model_fields_set:
+        reason = "a schema must be given in place: external resources are not fetched"
+        raise ToolError(reason, type=ErrorType.CONFIGURATION)
+    schemas.validate(schema.document, value, what)

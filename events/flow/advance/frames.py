@@ -1,0 +1,59 @@
+"""The frame stack: where a scope stands, as values that go to JSON and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Final, Self
+
+Json = Any
+
+FLOW: Final = "flow"
+SEQUENCE: Final = "sequence"
+CATCH: Final = "catch"
+_NOT_TASKS: Final = frozenset({FLOW, SEQUENCE})
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One thing in progress: the flow, a task list, or a task; the top of the stack acts."""
+
+    kind: str
+    """`flow`, `sequence`, a task's keyword, or `catch`: a try whose error was caught."""
+    reference: str = ""
+    """A JSON pointer into the definition: of the task, or of the task list; the flow has none."""
+    instance: str = ""
+    """The reference and the visit, `/do/0/ask#2`; tasks only."""
+    started: str = ""
+    """When the task began, ISO 8601; tasks only."""
+    raw: Json = None
+    """The task's input before `input.from`."""
+    input: Json = None
+    """The task's input after `input.from`."""
+    local: dict[str, Json] = field(default_factory=dict)
+    """What this kind must remember: a sequence its index, a for its items."""
+    variables: dict[str, Json] = field(default_factory=dict)
+    """The variables it adds for the expressions inside: a for's item, a catch's error."""
+
+    @property
+    def is_task(self) -> bool:
+        """Whether this is a task, which has records, a descriptor and a data flow."""
+        return self.kind not in _NOT_TASKS
+
+    def having(self, **local: Json) -> Self:
+        """Return the frame with these things remembered too."""
+        return replace(self, local={**self.local, **local})
+
+    def to_json(self) -> dict[str, Json]:
+        """Return what differs from the defaults; an input equal to the raw one is implied."""
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        if self.input is self.raw is not None:
+            values |= {"input": None, "same": True}
+        return {name: value for name, value in values.items() if value not in (None, "", {})}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Json]) -> Self:
+        """Read what `to_json` wrote."""
+        values = dict(value)
+        if values.pop("same", False):
+            values["input"] = values.get("raw")
+        return cls(**values)

@@ -1,0 +1,1 @@
+"""What each kind of task does itself, one file per kind or two."""

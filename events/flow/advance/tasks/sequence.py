@@ -1,0 +1,69 @@
+"""Task lists: one task after the other, as the flow directives say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from events.errors import ErrorType, ToolError
+from events.flow.advance.frames import Frame
+from events.flow.advance.happenings import Arrived, Entered, Happening, Returned
+from events.flow.advance.pointers import child, tasks_at
+
+if TYPE_CHECKING:
+    from events.flow.advance.work import Work
+
+Json = Any
+
+CONTINUE: Final = "continue"
+EXIT: Final = "exit"
+END: Final = "end"
+
+
+def begin(work: Work, frame: Frame, entered: Entered) -> Happening:
+    """Go to the first task; an empty list gives back what it got."""
+    return _go(work, frame, 0, entered.data)
+
+
+def proceed(work: Work, frame: Frame, returned: Returned) -> Happening:
+    """Follow the directive of the task that ended.
+
+    `exit` completes this list, and with it the task it belongs to (in a loop: the iteration);
+    `end` completes the flow from any depth, with this output.
+    """
+    if returned.then == END:
+        return _end(work, returned.output)
+    if returned.then == EXIT:
+        work.pop()
+        return Returned(returned.output)
+    if returned.then in (None, CONTINUE):
+        return _go(work, frame, frame.local["index"] + 1, returned.output)
+    return _go(work, frame, _named(work, frame, returned.then), returned.output)
+
+
+def _go(work: Work, frame: Frame, index: int, raw: Json) -> Happening:
+    tasks = tasks_at(work.flow, frame.reference)
+    if index >= len(tasks):
+        work.pop()
+        return Returned(raw)
+    work.become(frame.having(index=index))
+    reference = child(frame.reference, index, tasks[index].name)
+    instance, started = work.visit(reference), work.facts.now.isoformat()
+    keyword = tasks[index].task.keyword
+    work.push(Frame(keyword, reference, instance, started, raw))
+    return Arrived(raw)
+
+
+def _named(work: Work, frame: Frame, name: str | None) -> int:
+    names = [each.name for each in tasks_at(work.flow, frame.reference)]
+    if name not in names:
+        reason = f"'then: {name}' names no task of this list; it has {', '.join(names)}"
+        raise ToolError(reason, type=ErrorType.CONFIGURATION)
+    return names.index(name)
+
+
+def _end(work: Work, output: Json) -> Happening:
+    while len(work.stack) > 1:
+        frame = work.pop()
+        if frame.is_task:
+            work.record("task.completed", frame)
+    return Returned(output)

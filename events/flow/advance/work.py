@@ -1,0 +1,113 @@
+"""One step in the making: what is known, the stack, and the effects collected so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+from events.errors import ErrorType, Problem
+from events.flow.advance.frames import FLOW, Frame
+from events.flow.advance.refusals import ExhaustedError, UnknownMachine
+from events.flow.steps import (
+    MACHINE,
+    Evaluate,
+    EventEmission,
+    Facts,
+    Record,
+    State,
+    TaskRequest,
+)
+
+if TYPE_CHECKING:
+    from events.flow.syntax import Flow
+
+Json = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How far a scope may go; a flow that goes further has a loop without an end."""
+
+    pure: int = 10_000
+    """Tasks in one step, that is, without waiting for anything."""
+    steps: int = 100_000
+    """Tasks in all."""
+
+
+@dataclass(slots=True)
+class Work:
+    """The working copy that `advance` makes; frames and JSON values in it are never changed."""
+
+    flow: Flow
+    facts: Facts
+    evaluate: Evaluate
+    bounds: Bounds
+    stack: list[Frame]
+    context: Json = None
+    visits: dict[str, int] = field(default_factory=dict)
+    steps: int = 0
+    pure: int = 0
+    requests: list[TaskRequest] = field(default_factory=list)
+    emissions: list[EventEmission] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+
+    @classmethod
+    def resume(
+        cls, flow: Flow, state: State | None, facts: Facts, evaluate: Evaluate, bounds: Bounds
+    ) -> Self:
+        """Take up a state, or begin the flow's own scope; raises UnknownMachine."""
+        if state is None:
+            return cls(flow, facts, evaluate, bounds, [Frame(FLOW)])
+        if state["machine"] != MACHINE:
+            reason = f"the state is of machine {state['machine']}, this one is {MACHINE}"
+            raise UnknownMachine(reason)
+        stack = [Frame.from_json(frame) for frame in state["frames"]]
+        visits, steps = dict(state["visits"]), state["steps"]
+        return cls(flow, facts, evaluate, bounds, stack, state["context"], visits, steps)
+
+    def state(self) -> State:
+        """Return the state to keep."""
+        return {
+            "machine": MACHINE,
+            "context": self.context,
+            "visits": self.visits,
+            "steps": self.steps,
+            "frames": [frame.to_json() for frame in self.stack],
+        }
+
+    def push(self, frame: Frame) -> None:
+        """Put a frame on top."""
+        self.stack.append(frame)
+
+    def become(self, frame: Frame) -> Frame:
+        """Replace the top frame."""
+        self.stack[-1] = frame
+        return frame
+
+    def pop(self) -> Frame:
+        """Take the top frame away."""
+        return self.stack.pop()
+
+    def visit(self, reference: str) -> str:
+        """Count one more visit of a task and return its instance."""
+        self.visits[reference] = self.visits.get(reference, 0) + 1
+        return f"{reference}#{self.visits[reference]}"
+
+    def count(self, frame: Frame) -> None:
+        """Count one more task; raise ExhaustedError when that is one too many."""
+        self.steps, self.pure = self.steps + 1, self.pure + 1
+        if self.pure > self.bounds.pure:
+            raise self._exhausted(frame, f"more than {self.bounds.pure} tasks without waiting")
+        if self.steps > self.bounds.steps:
+            raise self._exhausted(frame, f"more than {self.bounds.steps} tasks in all")
+
+    def _exhausted(self, frame: Frame, what: str) -> ExhaustedError:
+        loops = [each.reference for each in self.stack if each.kind == "for"]
+        around = loops[-1] if loops else max(self.visits, key=self.visits.__getitem__)
+        detail = f"the run did {what}; the loop around {around} has no end in sight"
+        problem = Problem(ErrorType.RUNTIME, 500, "Endless loop", detail, frame.reference)
+        return ExhaustedError(problem)
+
+    def record(self, kind: str, frame: Frame, **detail: Json) -> None:
+        """Add a line to the run's history."""
+        self.records.append(Record(kind, frame.reference, frame.instance, detail))

@@ -1,0 +1,61 @@
+"""JSON Schema: does a value fit, and if not, where and why.
+
+Nothing is ever fetched: a `$ref` reaches only inside its own document.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import Any, Final
+
+import jsonschema_rs
+
+from events.errors import ErrorType, Problem, TendrilError, ToolError
+
+Json = Any
+
+_SHOWN: Final = 300
+_BACKTRACKS: Final = 100_000
+"""Steps a `pattern` may go back on one string before it counts as not matching."""
+
+
+class ValidationFault(TendrilError):  # noqa: N818 - the DSL calls it so
+    """A value that does not fit its schema: `path` is a JSON pointer into it."""
+
+    def __init__(self, what: str, path: str, reason: str) -> None:
+        where = f" at {path}" if path else ""
+        detail = f"the {what} does not fit its schema{where}: {reason}"
+        super().__init__(Problem(ErrorType.VALIDATION, 400, "Validation error", detail))
+        self.path, self.reason = path, reason
+
+
+def validate(schema: Json, value: Json, what: str = "value") -> None:
+    """Raise ValidationFault unless the value fits the schema.
+
+    A schema that is none itself, or refers outside, is a configuration error (ToolError).
+    `what` names the value in the message. The draft is the schema's `$schema`, else 2020-12.
+    """
+    try:
+        validator = _compiled(json.dumps(schema, sort_keys=True))
+    except (ValueError, RecursionError) as error:
+        reason = f"the schema of the {what} is no usable JSON Schema: {_short(error)}"
+        raise ToolError(reason, type=ErrorType.CONFIGURATION) from error
+    for misfit in validator.iter_errors(value):
+        path = "".join(f"/{_escaped(part)}" for part in misfit.instance_path)
+        raise ValidationFault(what, path, _short(misfit))
+
+
+@lru_cache(maxsize=256)
+def _compiled(text: str) -> jsonschema_rs.Validator:
+    options = jsonschema_rs.FancyRegexOptions(backtrack_limit=_BACKTRACKS)
+    return jsonschema_rs.validator_for(json.loads(text), offline=True, pattern_options=options)
+
+
+def _short(error: Exception) -> str:
+    message = error.message if isinstance(error, jsonschema_rs.ValidationError) else str(error)
+    return message if len(message) <= _SHOWN else message[: _SHOWN - 3] + "..."
+
+
+def _escaped(part: str | int) -> str:
+    return str(part).replace("~", "~0").replace("/", "~1")
