@@ -1,0 +1,1 @@
+"""The `tendril` command line."""

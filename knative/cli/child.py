@@ -1,0 +1,113 @@
+"""A platform of the command's own: started as a child process, stopped when the command ends."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from knative.cli.client import Platform
+from knative.cli.console import progress
+from knative.cli.exits import CommandError, Exit, Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+STARTING: Final = 60.0
+"""Seconds a platform may take until it is ready."""
+STOPPING: Final = 40.0
+"""Seconds it may take to drain; longer than its services' own 30."""
+POLL: Final = 0.05
+
+
+@contextmanager
+def ephemeral() -> Iterator[Platform]:
+    """Give a platform on a free port and a data folder that goes with it."""
+    with (
+        tempfile.TemporaryDirectory(prefix="tendril-") as folder,
+        started(Path(folder)) as platform,
+    ):
+        yield platform
+
+
+@contextmanager
+def started(data: Path) -> Iterator[Platform]:
+    """Give a platform on a free port over `data`; it is ready, and stopped in the end."""
+    data.mkdir(parents=True, exist_ok=True)
+    log = data / "platform.log"
+    platform = Platform(f"http://127.0.0.1:{free_port()}")
+    with _ending_on_terminate(), log.open("ab") as output:
+        process = subprocess.Popen(  # noqa: S603 - our own module
+            command(platform.url.rpartition(":")[2], data),
+            stdout=output,
+            stderr=output,
+        )
+        try:
+            with progress("starting a platform"):
+                _wait_until_ready(process, platform, log)
+            yield platform
+        finally:
+            _stop(process)
+
+
+def command(port: str | int, data: Path) -> list[str]:
+    """Return the command line of the local runtime."""
+    return [sys.executable, "-m", "knative.local", "--port", str(port), "--data", str(data)]
+
+
+def free_port() -> int:
+    """Return a port of the loopback interface that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], platform: Platform, log: Path) -> None:
+    deadline = time.monotonic() + STARTING
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise _failed(f"the platform ended with code {process.returncode}", log)
+        with suppress(Unreachable):
+            if platform.ask("GET", "/healthz", timeout=5.0).status == 200:  # noqa: PLR2004 - OK
+                return
+        time.sleep(POLL)
+    raise _failed(f"the platform was not ready after {STARTING:g} s", log)
+
+
+def _failed(what: str, log: Path) -> CommandError:
+    last = log.read_text(errors="replace").strip().splitlines()[-5:]
+    return CommandError(Exit.FAILURE, "\n".join([f"{what}; the end of {log}:", *last]))
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Let the platform drain; end it hard when it does not."""
+    if process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.wait(STOPPING)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def _ending_on_terminate() -> Iterator[None]:
+    """Make SIGTERM unwind this process, so that the child is stopped on the way."""
+
+    def end(_number: int, _frame: FrameType | None) -> NoReturn:
+        raise SystemExit(128 + signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

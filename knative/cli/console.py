@@ -1,0 +1,59 @@
+"""What a command says: its output on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+
+def emit(value: Any, *, compact: bool = False) -> None:
+    """Print a JSON value on stdout: indented for people, on one line for programs."""
+    layout: dict[str, Any] = {"separators": (",", ":")} if compact else {"indent": 2}
+    typer.echo(json.dumps(value, ensure_ascii=False, **layout))
+
+
+def say(text: str) -> None:
+    """Print a line of human-readable program output on stdout."""
+    typer.echo(text)
+
+
+def note(text: str) -> None:
+    """Print a line for the person on stderr."""
+    typer.echo(text, err=True)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]], empty: str) -> None:
+    """Print aligned rows on stdout; the sentence `empty` where there are none."""
+    if not rows:
+        note(empty)
+        return
+    # lazy: only commands that print tables pay for rich
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        grid.add_column(column, overflow="fold")
+    for row in rows:
+        grid.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    Console(width=None if sys.stdout.isatty() else 200).print(grid)
+
+
+@contextmanager
+def progress(doing: str) -> Iterator[None]:
+    """Show on a terminal that something takes its time; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console  # lazy, as above
+
+    with Console(stderr=True).status(f"{doing} ..."):
+        yield

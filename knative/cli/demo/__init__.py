@@ -1,0 +1,1 @@
+"""`tendril demo`: documents in, a question, an answer with its sources, a repair."""

@@ -1,0 +1,116 @@
+"""Flow files: check them, draw them, put them on a platform."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from knative.cli import options
+from knative.cli.address import find
+from knative.cli.client import FLOW, Platform, Refused
+from knative.cli.console import emit, progress, say, table
+from knative.cli.exits import CommandError, Exit, UsageError
+from knative.cli.values import read_file
+
+if TYPE_CHECKING:
+    from events.flow.check import Finding
+
+    from events.flow.parse import Parsed
+
+File = Annotated[Path, typer.Argument(help="A flow: YAML or JSON.", show_default=False)]
+Files = Annotated[list[Path], typer.Argument(help="Flows: YAML or JSON.", show_default=False)]
+
+
+def check(file: File, json: options.Json = False) -> None:
+    """Find every mistake in a flow file; needs no platform."""
+    findings = _findings(file)
+    if json:
+        emit({"file": str(file), "findings": [_finding(each) for each in findings]}, compact=True)
+    refuse(findings)
+    if not json:
+        say(f"{file}: no mistakes found")
+
+
+def show(file: File, json: options.Json = False) -> None:
+    """Draw a flow as a Mermaid diagram."""
+    from events.flow.show import mermaid  # lazy: pydantic
+
+    diagram = mermaid(parsed(file).flow)
+    if json:
+        emit({"file": str(file), "mermaid": diagram}, compact=True)
+    else:
+        say(diagram.rstrip("\n"))
+
+
+def deploy(files: Files, json: options.Json = False) -> None:
+    """Check flow files and put them on the platform; the same version twice is harmless."""
+    checked = [(file, checked_text(file)) for file in files]
+    platform = Platform(find().url)
+    with progress("deploying"):
+        deployed = [put(platform, text, str(file)) for file, text in checked]
+    if json:
+        emit({"flows": deployed}, compact=True)
+        return
+    rows = [(f"{d['namespace']}/{d['name']}:{d['version']}", d["digest"]) for d in deployed]
+    table(("flow", "digest"), rows, "no flows")
+
+
+def checked_text(file: Path) -> str:
+    """Return a flow file's text; refuse one that has mistakes."""
+    refuse(_findings(file))
+    return read_file(file)
+
+
+def put(platform: Platform, text: str, file: str) -> dict[str, Any]:
+    """Deploy a flow's text; an answer with positions names `file`."""
+    try:
+        reply = platform.post(f"{FLOW}/flows", text.encode(), {"content-type": "application/yaml"})
+    except Refused as refused:
+        raise _at_positions(refused, file) from refused
+    deployed: dict[str, Any] = reply.json()
+    return deployed
+
+
+def parsed(file: Path) -> "Parsed":
+    """Return the parsed flow; refuse a file with syntax mistakes."""
+    from events.flow.parse import FlowError, parse  # lazy: pydantic
+
+    try:
+        return parse(read_file(file), str(file))
+    except FlowError as error:
+        refuse(error.findings)
+        raise
+
+
+def refuse(findings: "list[Finding]") -> None:
+    """End the command where there are findings, each on a line with its position."""
+    if findings:
+        raise UsageError("\n".join(str(finding) for finding in findings))
+
+
+def _findings(file: Path) -> "list[Finding]":
+    from events.flow.check import check as find_mistakes  # lazy: pydantic
+
+    from events.flow.parse import FlowError, parse
+    from knative.cli.catalog import catalog
+    from knative.cli.programs import compiled
+
+    text = read_file(file)
+    try:
+        flow = parse(text, str(file))
+    except FlowError as error:
+        return list(error.findings)
+    return find_mistakes(flow, catalog(), compiled)
+
+
+def _finding(finding: "Finding") -> dict[str, Any]:
+    position = finding.position
+    return {"line": position.line, "column": position.column, "message": finding.message}
+
+
+def _at_positions(refused: Refused, file: str) -> CommandError:
+    errors = (refused.problem or {}).get("errors")
+    if not isinstance(errors, list) or not errors:
+        return refused
+    lines = (f"{file}:{e.get('line')}:{e.get('column')}: {e.get('message')}" for e in errors)
+    return CommandError(Exit.USAGE, "\n".join(lines))

@@ -1,0 +1,163 @@
+"""A run's history as hops: one attempt of one tool at one task, or one event sent out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+REQUESTED: Final = "dev.tendril.task.requested.v1"
+
+Entry = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One event and what came of it; times in milliseconds, None while unknown."""
+
+    task: str
+    instance: str
+    event: str
+    at: str
+    tool: str | None = None
+    attempt: int = 1
+    cold: bool | None = None
+    queued_ms: float | None = None
+    work_ms: float | None = None
+    outcome: str = "requested"
+    problem: Mapping[str, Any] | None = None
+
+    @property
+    def temperature(self) -> str:
+        """`cold` when a process had to be started for it, `warm` otherwise, empty if unknown."""
+        return "" if self.cold is None else "cold" if self.cold else "warm"
+
+    @property
+    def error(self) -> str:
+        """The problem in a few words; empty where there is none."""
+        problem = self.problem or {}
+        return str(problem.get("detail") or problem.get("title") or "")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the hop for programs, without what is unknown."""
+        members = {
+            "task": self.task,
+            "instance": self.instance,
+            "event": self.event,
+            "at": self.at,
+            "tool": self.tool,
+            "attempt": self.attempt,
+            "cold": self.cold,
+            "queuedMs": self.queued_ms,
+            "workMs": self.work_ms,
+            "outcome": self.outcome,
+            "problem": self.problem,
+        }
+        return {name: value for name, value in members.items() if value is not None}
+
+
+@dataclass(slots=True)
+class Trail:
+    """Collects hops from history entries in their order; each entry is seen once."""
+
+    hops: list[Hop] = field(default_factory=list)
+    _open: dict[str, int] = field(default_factory=dict)
+
+    def see(self, entry: Entry) -> Hop | None:
+        """Take one entry; return the hop that it ends, if it ends one."""
+        kind, instance = str(entry.get("kind")), str(entry.get("instance") or "")
+        if kind == "event.emitted":
+            return self._add(_emitted(entry))
+        if kind == "task.requested":
+            self._begin(instance, _requested(entry))
+        elif kind == "task.claimed":
+            self._claim(instance, entry)
+        elif kind in _ENDS and instance in self._open:
+            return self._end(self._open[instance], _ENDS[kind], _detail(entry))
+        return None
+
+    def _add(self, hop: Hop) -> Hop:
+        self.hops.append(hop)
+        return hop
+
+    def _begin(self, instance: str, hop: Hop) -> None:
+        self._open[instance] = len(self.hops)
+        self._add(hop)
+
+    def _claim(self, instance: str, entry: Entry) -> None:
+        """Another attempt after one that ended is a hop of its own."""
+        index = self._open.get(instance)
+        if index is None or self.hops[index].outcome not in {"requested", "claimed"}:
+            tool = None if index is None else self.hops[index].tool
+            self._begin(instance, replace(_requested(entry), tool=tool))
+        index = self._open[instance]
+        self.hops[index] = _claimed(self.hops[index], _detail(entry))
+
+    def _end(self, index: int, outcome: str, detail: Mapping[str, Any]) -> Hop | None:
+        hop = self.hops[index]
+        ended = replace(
+            hop,
+            outcome=outcome,
+            tool=detail.get("tool") or hop.tool,
+            work_ms=detail.get("workMs", hop.work_ms),
+            problem=detail.get("problem") or hop.problem,
+        )
+        self.hops[index] = ended
+        return None if hop.outcome == outcome else ended
+
+
+_ENDS: Final = {
+    "task.completed": "completed",
+    "task.faulted": "faulted",
+    "task.retrying": "retrying",
+    "dead-lettered": "dead-lettered",
+}
+
+
+def hops(history: Iterable[Entry]) -> list[Hop]:
+    """Return the hops of a whole history."""
+    trail = Trail()
+    for entry in history:
+        trail.see(entry)
+    return trail.hops
+
+
+def _detail(entry: Entry) -> Mapping[str, Any]:
+    detail = entry.get("detail")
+    return detail if isinstance(detail, Mapping) else {}
+
+
+def _requested(entry: Entry) -> Hop:
+    detail = _detail(entry)
+    return Hop(
+        task=str(entry.get("task") or ""),
+        instance=str(entry.get("instance") or ""),
+        event=REQUESTED,
+        at=str(entry.get("at") or ""),
+        tool=detail.get("tool") or detail.get("function"),
+        attempt=int(detail.get("attempt") or 1),
+    )
+
+
+def _claimed(hop: Hop, detail: Mapping[str, Any]) -> Hop:
+    return replace(
+        hop,
+        outcome="claimed",
+        tool=detail.get("tool") or hop.tool,
+        attempt=int(detail.get("attempt") or hop.attempt),
+        cold=detail.get("cold", hop.cold),
+        queued_ms=detail.get("queuedMs", hop.queued_ms),
+    )
+
+
+def _emitted(entry: Entry) -> Hop:
+    detail = _detail(entry)
+    attributes = detail.get("attributes")
+    inner = attributes if isinstance(attributes, Mapping) else detail
+    return Hop(
+        task=str(entry.get("task") or ""),
+        instance=str(entry.get("instance") or ""),
+        event=str(inner.get("type") or "event"),
+        at=str(entry.get("at") or ""),
+        outcome="emitted",
+    )

@@ -1,0 +1,114 @@
+"""`tendril status`: is the platform well, and what is it set to."""
+
+import json as codec
+import re
+import subprocess
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from knative.cli import options
+from knative.cli.address import find
+from knative.cli.client import Platform
+from knative.cli.console import emit, progress, say, table
+from knative.cli.exits import CommandError, Exit
+
+_SECRET = re.compile(r"(?i)(secret|token|password|api_?key|_key$|credential)")
+_IN_URL = re.compile(r"//[^/@\s]+@")
+
+
+def status(
+    settings: Annotated[
+        bool, typer.Option("--settings", help="List the settings instead; needs no platform.")
+    ] = False,
+    json: options.Json = False,
+) -> None:
+    """Show the platform's health and its services, or all settings."""
+    if settings:
+        _settings(json=json)
+    else:
+        _services(json=json)
+
+
+def _services(*, json: bool) -> None:
+    platform = Platform(find().url)
+    health = platform.ask("GET", "/healthz")
+    services = platform.get("/services")["services"]
+    ready = health.status == 200  # noqa: PLR2004 - OK
+    if json:
+        emit({"url": platform.url, "ready": ready, "services": services}, compact=True)
+        return
+    say(f"{platform.url}  {'ready' if ready else 'not ready'}")
+    keys = ("name", "state", "pid", "active", "queued", "coldStarts", "lastColdStartMs", "minScale")
+    columns = ("service", "state", "pid", "active", "queued", "cold starts", "last ms", "min scale")
+    table(columns, [[each.get(key) for key in keys] for each in services], "no services")
+
+
+def _settings(*, json: bool) -> None:
+    with progress("reading the settings"):
+        listed = sorted(all_settings(), key=lambda each: each["name"])
+    if json:
+        emit({"settings": listed}, compact=True)
+        return
+    rows = [(s["name"], s["value"], s["default"], s["description"]) for s in listed]
+    table(("setting", "value", "default", "description"), rows, "no settings")
+
+
+def all_settings() -> list[dict[str, Any]]:
+    """Return every TENDRIL_* setting, name by name, with secrets masked."""
+    merged: dict[str, dict[str, Any]] = {}
+    for each in [*_own(), *_functions()]:
+        merged.setdefault(each["name"], masked(each))
+    return list(merged.values())
+
+
+def masked(setting: dict[str, Any]) -> dict[str, Any]:
+    """Return the setting without what must not be shown."""
+    value, name = setting.get("value"), str(setting["name"])
+    if value in {None, ""} or value == setting.get("default"):
+        return setting
+    if _SECRET.search(name):
+        return {**setting, "value": "***"}
+    if isinstance(value, str):
+        return {**setting, "value": _IN_URL.sub("//***@", value)}
+    return setting
+
+
+def _own() -> list[dict[str, Any]]:
+    from knative.cli.settings import Settings as OfTheClient  # lazy: pydantic
+    from knative.settings import Settings as OfTheRuntime
+
+    return [*described(OfTheClient()), *described(OfTheRuntime())]
+
+
+def described(settings: Any) -> list[dict[str, Any]]:
+    """Return a pydantic settings object as name, value, default and description."""
+    fields = type(settings).model_fields
+    prefix = str(type(settings).model_config.get("env_prefix") or "")
+    values = settings.model_dump(mode="json")
+    return [
+        {
+            "name": str(field.validation_alias or f"{prefix}{name}".upper()),
+            "value": values[name],
+            "default": _plain(field.get_default(call_default_factory=True)),
+            "description": field.description or "",
+        }
+        for name, field in fields.items()
+    ]
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def _functions() -> list[dict[str, Any]]:
+    """Ask the functions, which this package may not import, in a process of their own."""
+    command = [sys.executable, "-m", "functions.host.settings", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - ours
+    if done.returncode != 0:
+        reason = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
+        raise CommandError(Exit.FAILURE, f"the functions' settings cannot be read: {reason[0]}")
+    listed = codec.loads(done.stdout)
+    found: list[dict[str, Any]] = listed["settings"] if isinstance(listed, dict) else listed
+    return found

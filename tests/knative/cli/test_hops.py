@@ -1,0 +1,104 @@
+"""A run's history as hops: pure, so every shape of history is tried directly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from knative.cli.hops import REQUESTED, Trail, hops
+
+AT = "2026-01-01T00:00:00Z"
+
+
+def _entry(kind: str, instance: str = "/do/0/ask#1", **detail: Any) -> dict[str, Any]:
+    return {
+        "seq": 1,
+        "at": AT,
+        "kind": kind,
+        "task": instance.partition("#")[0],
+        "instance": instance,
+        "detail": detail,
+    }
+
+
+def test_a_task_that_is_done_is_one_hop() -> None:
+    """Requested, claimed and completed make one hop with its times."""
+    (hop,) = hops(
+        [
+            _entry("run.started", ""),
+            _entry("task.started"),
+            _entry("task.requested", tool="llm"),
+            _entry("task.claimed", cold=True, attempt=1, queuedMs=3.0),
+            _entry("task.completed", workMs=40.5, tool="llm"),
+            _entry("run.completed", ""),
+        ]
+    )
+    assert (hop.tool, hop.temperature, hop.queued_ms, hop.work_ms) == ("llm", "cold", 3.0, 40.5)
+    assert (hop.event, hop.outcome, hop.attempt) == (REQUESTED, "completed", 1)
+
+
+def test_each_attempt_is_a_hop_of_its_own() -> None:
+    """A retried task has one hop for each attempt, the first with its problem."""
+    problem = {"title": "Communication", "detail": "429"}
+    first, second = hops(
+        [
+            _entry("task.requested", tool="llm"),
+            _entry("task.claimed", cold=True, attempt=1),
+            _entry("task.retrying", problem=problem),
+            _entry("task.claimed", cold=False, attempt=2),
+            _entry("task.completed", workMs=1, tool="llm"),
+        ]
+    )
+    assert (first.outcome, first.error, first.attempt) == ("retrying", "429", 1)
+    assert (second.outcome, second.error, second.attempt) == ("completed", "", 2)
+    assert (first.tool, second.tool) == ("llm", "llm")
+
+
+def test_a_redriven_task_goes_on_as_a_new_hop() -> None:
+    """After the fault of a run, its redriven task's hop is told on its own."""
+    trail = Trail()
+    for entry in (_entry("task.requested", tool="t"), _entry("task.claimed", attempt=1)):
+        trail.see(entry)
+    faulted = trail.see(_entry("task.faulted", problem={"title": "Validation"}))
+    assert faulted is not None
+    assert faulted.error == "Validation"
+    assert trail.see(_entry("run.faulted", "")) is None
+    trail.see(_entry("redriven"))
+    trail.see(_entry("task.claimed", attempt=2, cold=False))
+    completed = trail.see(_entry("task.completed", workMs=7, tool="t"))
+    assert completed is not None
+    assert [hop.outcome for hop in trail.hops] == ["faulted", "completed"]
+
+
+def test_an_event_sent_out_is_a_hop_without_a_tool() -> None:
+    """What a flow emits is shown by its type."""
+    (hop,) = hops([_entry("event.emitted", type="com.example.answer.v1")])
+    assert (hop.event, hop.tool, hop.outcome) == ("com.example.answer.v1", None, "emitted")
+
+
+def test_pure_tasks_are_no_hops() -> None:
+    """`set` and its like cost no event, so they are not shown as hops."""
+    assert hops([_entry("task.started"), _entry("task.completed")]) == []
+
+
+KINDS = (
+    "task.requested",
+    "task.claimed",
+    "task.completed",
+    "task.faulted",
+    "task.retrying",
+    "event.emitted",
+    "redriven",
+    "dead-lettered",
+    "of the future",
+)
+
+
+@given(st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 2))))
+def test_any_history_is_read(history: list[tuple[str, int]]) -> None:
+    """No order of entries breaks the reading, and every request shows up as a hop."""
+    entries = [_entry(kind, f"/do/{n}/t#1") for kind, n in history]
+    requested = sum(kind == "task.requested" for kind, _ in history)
+    assert len(hops(entries)) >= requested
