@@ -93,6 +93,7 @@ class Dispatcher:
         self._timers: set[asyncio.TimerHandle] = set()
         self._dead: dict[int, Delivery] = {}
         self._live = 0
+        self._stopped = False
 
     @property
     def live(self) -> int:
@@ -132,6 +133,7 @@ class Dispatcher:
 
     async def stop(self, grace: float) -> None:
         """Start nothing more and let attempts under way end within `grace` seconds."""
+        self._stopped = True
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
@@ -139,6 +141,8 @@ class Dispatcher:
         await asyncio.gather(*(queue.stop(grace) for queue in queues))
 
     def _schedule(self, delivery: Delivery, wait: float) -> None:
+        if self._stopped:  # it is on disk for the next start
+            return
         if self._waits is not None:
             more, again = next(self._waits)
             wait = max(wait, 0.0) + more

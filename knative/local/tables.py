@@ -88,7 +88,9 @@ class Change:
 def connect(path: Path) -> sqlite3.Connection:
     """Open the store for this process alone; raises StoreError."""
     try:
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(
+            path, timeout=1.0, isolation_level=None, check_same_thread=False
+        )
         for pragma in (
             "auto_vacuum = INCREMENTAL",
             "locking_mode = EXCLUSIVE",

@@ -52,6 +52,7 @@ class TriggerQueue:
         self._limit = limit
         self._waiting: deque[Delivery] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._active = 0
         self._stopped = False
 
     @property
@@ -62,14 +63,15 @@ class TriggerQueue:
     @property
     def active(self) -> int:
         """Deliveries under way."""
-        return len(self._tasks)
+        return self._active
 
     def offer(self, delivery: Delivery) -> None:
         """Queue a delivery and see that somebody works."""
         if len(self._waiting) >= KEPT_IN_MEMORY and not delivery.ghost:
             delivery.kept = None
         self._waiting.append(delivery)
-        if len(self._tasks) < self._limit and not self._stopped:
+        if self._active < self._limit and not self._stopped:
+            self._active += 1
             task = asyncio.create_task(self._work())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -84,5 +86,10 @@ class TriggerQueue:
             await asyncio.gather(*late, return_exceptions=True)
 
     async def _work(self) -> None:
-        while self._waiting and not self._stopped:
-            await self._attempt(self._waiting.popleft())
+        try:
+            while self._waiting and not self._stopped:
+                await self._attempt(self._waiting.popleft())
+        finally:
+            # Here and not in the task's callback, which runs later: an event offered between
+            # the two would find every slot taken and nobody at work.
+            self._active -= 1

@@ -1,0 +1,218 @@
+"""The hop protocol on a real tool process: HTTP in, ledger in the middle, HTTP out."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from events.envelope import Event, parse, to_binary
+from events.flow.parse import parse as parse_flow
+from functions.host.assembly import Platform, opened
+from functions.host.hops import hop_event
+from functions.host.ledger.rows import FlowRow, RunRow, RunStatus, TaskState
+from functions.host.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+TOOLS = Path(__file__).resolve().parents[3] / "benchmarks" / "tools"
+FLOW = """
+document: {dsl: '1.0.3', namespace: test, name: two, version: '1.0.0'}
+do:
+  - a: {call: ping, with: {n: '${ .n }'}}
+  - b: {call: ping, with: {n: '${ .n }'}}
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@dataclass
+class Bench:
+    """One tool process, one sink, and the ledger between them."""
+
+    platform: Platform
+    session: aiohttp.ClientSession
+    url: str
+    process: subprocess.Popen[bytes]
+    sunk: list[Event] = field(default_factory=list)
+
+    async def send(self, event: Event) -> tuple[int, Event | None]:
+        """Deliver an event as a broker does; return the status and the reply."""
+        headers, body = to_binary(event)
+        async with self.session.post(self.url, headers=headers, data=body) as response:
+            content = await response.read()
+            if response.status == 200:
+                return 200, parse(list(response.headers.items()), content)
+            return response.status, None
+
+
+@dataclass
+class SinkServer:
+    """What a broker is to a host: it takes events and says 202."""
+
+    events: list[Event] = field(default_factory=list)
+
+    async def take(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        self.events.append(parse(list(request.headers.items()), body))
+        return web.Response(status=202)
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    """A warm `ping` tool over an empty ledger."""
+    server = SinkServer()
+    app = web.Application()
+    app.router.add_post("/", server.take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    sink, port = free_port(), free_port()
+    await web.TCPSite(runner, "127.0.0.1", sink).start()
+    environment = os.environ | {
+        "PORT": str(port),
+        "K_SINK": f"http://127.0.0.1:{sink}/",
+        "TENDRIL_DATA": str(tmp_path),
+        "PYTHONPATH": str(TOOLS),
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "functions.host", "ping.app:app"], env=environment
+    )
+    settings = Settings(data=tmp_path, K_SINK=f"http://127.0.0.1:{sink}/")  # type: ignore[call-arg]
+    async with aiohttp.ClientSession() as session, opened(settings) as platform:
+        url = f"http://127.0.0.1:{port}/"
+        await ready(session, f"{url}health/ready")
+        yield Bench(platform, session, url, process, server.events)
+    process.send_signal(signal.SIGCONT)
+    process.terminate()
+    process.wait(30)
+    await runner.cleanup()
+
+
+async def ready(session: aiohttp.ClientSession, url: str) -> None:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with suppress(aiohttp.ClientError):
+            async with session.get(url) as response:
+                if response.ok:
+                    return
+        await asyncio.sleep(0.05)
+    pytest.fail(f"{url} was not ready")
+
+
+async def start(bench: Bench, value: Any, run_id: str = "r1") -> Event:
+    """Deploy the flow, start a run and return its first hop event."""
+    parsed = parse_flow(FLOW)
+    row = FlowRow(
+        parsed.digest, "test", "two", "1.0.0", "", parsed.definition, FLOW, {"ping": "1.0.0"}, 0.0
+    )
+    await bench.platform.ledger.deploy(row, [])
+    run = RunRow(
+        run_id, parsed.digest, "test", "two", "1.0.0", 1, RunStatus.RUNNING,
+        await bench.platform.blobs.pack(value, run_id), None, None, time.time(), None, "a" * 32,
+    )  # fmt: skip
+    _, work = await bench.platform.settler.start(run)
+    return await hop_event(work.requests[0], bench.platform.blobs)
+
+
+async def test_a_hop_replies_with_the_next_event(bench: Bench) -> None:
+    """Claim, handle, record, advance: the reply to one task is the request of the next."""
+    event = await start(bench, {"n": 1})
+    status, reply = await bench.send(event)
+    assert status == 200
+    assert reply
+    assert (reply.subject, reply.json()) == ("/do/1/b#1", {"n": 2})
+    assert reply.get("causationid") == event.id
+    assert await bench.send(reply) == (202, None)
+    run = await bench.platform.ledger.run("r1")
+    assert run
+    assert (run.status, run.output) == (RunStatus.COMPLETED, '{"n":3}')
+
+
+async def test_a_duplicate_emits_the_recorded_event_again(bench: Bench) -> None:
+    """A redelivered event runs nothing twice: the same reply comes until its row is claimed."""
+    event = await start(bench, {"n": 1})
+    _, first = await bench.send(event)
+    _, again = await bench.send(event)
+    assert first == again
+    assert first
+    await bench.send(first)
+    assert await bench.send(event) == (202, None)
+    history = await bench.platform.ledger.history("r1", 0)
+    assert [entry.kind for _, entry in history].count("task.claimed") == 2
+
+
+async def test_at_most_one_host_works_on_concurrent_duplicates(bench: Bench) -> None:
+    """Twenty deliveries at once are one claim and one result."""
+    event = await start(bench, {"n": 1})
+    answers = await asyncio.gather(*(bench.send(event) for _ in range(20)))
+    assert {status for status, _ in answers} <= {200, 202}
+    history = await bench.platform.ledger.history("r1", 0)
+    kinds = [entry.kind for _, entry in history]
+    assert kinds.count("task.claimed") == 1
+    assert kinds.count("task.completed") == 1
+
+
+async def test_a_forged_event_is_a_dead_letter_at_once(bench: Bench) -> None:
+    """Other data than the ledger's row, or no row at all, is a 4xx that no broker retries."""
+    event = await start(bench, {"n": 1})
+    assert (await bench.send(event.with_(runid="nobody")))[0] == 403
+    assert (await bench.send(event.with_(inputdigest="0" * 64)))[0] == 400
+    assert (await bench.send(event.with_(type="com.example.other")))[0] == 400
+    [task] = await bench.platform.ledger.tasks("r1")
+    assert task.state is TaskState.REQUESTED
+
+
+async def test_a_wrong_input_faults_the_run_at_the_task(bench: Bench) -> None:
+    """Input the model refuses is a recorded fault with field and reason, and a dead letter."""
+    event = await start(bench, {"n": "many"})
+    assert await bench.send(event) == (202, None)
+    run = await bench.platform.ledger.run("r1")
+    assert run
+    assert run.error
+    assert run.status is RunStatus.FAULTED
+    assert (run.error["status"], run.error["instance"]) == (400, "/do/0/a")
+    assert "n: Input should be a valid integer" in run.error["detail"]
+    [letter] = await bench.platform.ledger.letters()
+    assert (letter.run, letter.instance, letter.tool) == ("r1", "/do/0/a#1", "ping")
+
+
+async def test_large_values_travel_by_reference(bench: Bench) -> None:
+    """A value above the threshold leaves the event for the object store and comes back whole."""
+    event = await start(bench, {"n": 1, "pad": "x" * 100_000})
+    assert event.data == b'{"n":1}'
+    run = await bench.platform.ledger.run("r1")
+    assert run
+    assert run.input.startswith("@runs/r1/")
+    assert (await bench.platform.blobs.unpack(run.input))["n"] == 1
+
+
+async def test_a_killed_host_is_taken_over(bench: Bench) -> None:
+    """A frozen host's claim expires; its late outcome changes nothing."""
+    event = await start(bench, {"n": 1})
+    ledger = bench.platform.ledger
+    from events.vocabulary import read_hop  # beside its only use
+
+    stale = await ledger.claim(read_hop(event), now=time.time() - 60, lease=1, cold=False)
+    assert stale.work
+    status, reply = await bench.send(event)
+    assert status == 200
+    assert reply
+    assert not await ledger.record(stale.work.task, "{}", time.time())
