@@ -95,3 +95,4 @@ app = Starlette(
         SinkUnavailable: _unavailable,
     },
 )
+app.router.redirect_slashes = False  # senders must not follow redirects (section 2.2)
