@@ -18,7 +18,7 @@ from events.flow.syntax import CallTask, Flow, ForTask, TryTask
 from events.source import read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 FLOWS = Path(__file__).parent / "flows"
 SPEC = os.environ.get("TENDRIL_SPEC")
@@ -27,7 +27,7 @@ needs_spec = pytest.mark.skipif(
 )
 REMOVE, RENAME = object(), object()
 REPLACEMENTS: list[Any] = [None, 3, "x", [], {}, True, [{}], {"x": 1}, -1]
-STRICTER = {
+STRICTER: dict[str, Callable[[tuple[Any, ...], Any], bool]] = {
     "the root is closed": lambda path, _: len(path) == 1,
     "evaluate stands in the reference only": lambda path, _: path[0] == "evaluate",
     "a schedule has exactly one strategy": lambda path, _: path[0] == "schedule",
