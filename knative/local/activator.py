@@ -183,4 +183,5 @@ def _status(revision: Revision) -> dict[str, Any]:
         "queued": revision.admission.queued,
         "coldStarts": revision.cold_starts,
         "lastColdStartMs": None if last is None else round(last * 1000, 1),
+        "failure": revision.failure,
     }

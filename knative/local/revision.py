@@ -97,6 +97,11 @@ class Revision:
         return self._instance.process.pid if self._instance else None
 
     @property
+    def failure(self) -> str | None:
+        """Why the last start failed; None once one succeeded."""
+        return self._failure.reason if self._failure else None
+
+    @property
     def state(self) -> State:
         """What it is doing now."""
         if self._instance:

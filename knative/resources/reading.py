@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from pydantic import ValidationError
 
 from events.source import Document, Position, SourceError, read_all
+from knative import filters
 from knative.resources.base import Part, Resource
 from knative.resources.eventing import AsGiven, Broker, Trigger
 from knative.resources.serving import Service
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
+_STEP: Final = re.compile(r"[^.\[\]]+")
 KINDS: Final[tuple[type[Resource], ...]] = (Service, Broker, Trigger, PingSource, SinkBinding)
 
 
@@ -57,6 +60,8 @@ def _resource(document: Document) -> Resource:
     except ValidationError as error:
         findings = [_finding(document, model, item) for item in _innermost(error.errors())]
         raise ResourceError(sorted(findings)) from error
+    if isinstance(resource, Trigger):
+        _check_filters(document, resource)
     resource._manifest.update(document.value)  # noqa: SLF001 - filled once, here
     return resource
 
@@ -72,6 +77,15 @@ def _model(document: Document) -> type[Resource]:
     names = ", ".join(f"{model.__name__} ({model.API_VERSION})" for model in KINDS)
     reason = f"unknown resource {kind} ({version}); supported are {names}"
     raise ResourceError([(document.at(("kind",)), reason)])
+
+
+def _check_filters(document: Document, trigger: Trigger) -> None:
+    try:
+        filters.compile(trigger.spec.filter, trigger.spec.filters)
+    except filters.FilterError as error:
+        steps = [int(step) if step.isdecimal() else step for step in _STEP.findall(error.path)]
+        reason = f"spec.{error.path}: {error.reason}"
+        raise ResourceError([(document.at(("spec", *steps)), reason)]) from error
 
 
 def _innermost(errors: list[ErrorDetails]) -> list[ErrorDetails]:

@@ -1,0 +1,75 @@
+"""`python -m knative.local`: run a platform on this machine until Ctrl-C or SIGTERM.
+
+Exit codes: 0 stopped on request, 1 could not start (the reason on stderr), 2 bad usage,
+130 or 143 ended at once by a second signal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from knative.local.folder import FolderInUse
+from knative.local.listener import PortInUse
+from knative.local.runtime import run
+from knative.local.tables import StoreError
+from knative.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FAILURE = 1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until told to stop; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    given = {name: value for name, value in vars(options).items() if value is not None}
+    try:
+        settings = Settings(**given)
+        _log(settings.log_level)
+        run(settings)
+    except ValidationError as error:
+        return _fail("; ".join(_setting(item["loc"], item["msg"]) for item in error.errors()))
+    except (FolderInUse, PortInUse, StoreError, ValueError) as error:
+        return _fail(str(error))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m knative.local",
+        description="Run Tendril's platform on this machine; every option is a TENDRIL_ setting.",
+    )
+    parser.add_argument("--host", help="address to listen on (127.0.0.1)")
+    parser.add_argument("--port", type=int, help="port to listen on (8080); 0 takes a free one")
+    parser.add_argument("--data", type=Path, help="folder of everything it keeps (./.tendril)")
+    parser.add_argument("--tools", help="folders of your own tools, separated like PATH")
+    return parser
+
+
+def _setting(path: tuple[int | str, ...], reason: str) -> str:
+    return f"TENDRIL_{'_'.join(map(str, path)).upper()}: {reason}"
+
+
+def _log(level: str) -> None:
+    logging.basicConfig(
+        level=level.upper(),
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname)s %(message)s",
+    )
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # the runtime says what happens
+
+
+def _fail(reason: str) -> int:
+    sys.stderr.write(f"cannot start: {reason}\n")
+    return FAILURE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,155 @@
+"""The composition root: one process, one port; broker, activator and sources."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import time
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import uvloop
+
+from knative import toolsets
+from knative.local import wiring
+from knative.local.activator import Activator
+from knative.local.broker import Broker
+from knative.local.courier import Courier
+from knative.local.disorder import Disorder
+from knative.local.folder import announced, held
+from knative.local.gateway import Gateway
+from knative.local.ingress import Ingress
+from knative.local.listener import Server, listening, url_of
+from knative.local.revision import Liveness
+from knative.local.sources import PingSources
+from knative.local.surroundings import Surroundings
+from knative.render import render
+from knative.resources import PingSource, load
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Sequence
+
+    from knative.resources import Resource
+    from knative.settings import Settings
+    from knative.toolsets import Deployment
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to run: everything that can be wrong is found while this is made."""
+
+    settings: Settings
+    data: Path
+    deployments: Sequence[Deployment]
+    resources: Sequence[Resource]
+
+    @classmethod
+    def of(cls, settings: Settings) -> Plan:
+        """Read the settings' folders and manifests; raises ValueErrors that say what is wrong."""
+        tools = settings.tool_folders
+        return cls(
+            settings=settings,
+            data=settings.data.expanduser().resolve(),
+            deployments=toolsets.find(tools),
+            resources=load(render(tools, settings.manifest_paths)),
+        )
+
+
+def run(settings: Settings) -> None:
+    """Run a platform until SIGINT or SIGTERM.
+
+    Raises FolderInUse, PortInUse, StoreError or a ValueError when it cannot start.
+    """
+    plan = Plan.of(settings)
+    with (
+        held(plan.data),
+        listening(settings.host, settings.port) as listener,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        runner.run(_serve(plan, listener))
+
+
+async def _serve(plan: Plan, listener: socket.socket) -> None:
+    url = url_of(listener)
+    stopped = _on_signals()
+    activator = _activator(plan, url)
+    courier = Courier(activator)
+    broker = courier.broker = _broker(plan, courier)
+    sources = _sources(plan, courier)
+    gateway = Gateway(activator, Ingress(broker, limit=plan.settings.max_event_bytes), url)
+    async with AsyncExitStack() as stack:  # closes in the opposite order
+        broker.start()
+        server = Server(gateway, listener)
+        await activator.start()
+        stack.push_async_callback(server.stop)
+        stack.push_async_callback(activator.stop, plan.settings.drain)
+        stack.push_async_callback(broker.drain, plan.settings.drain)
+        stack.callback(gateway.end_streams)
+        server.start()
+        ticking = asyncio.create_task(sources.run())
+        stack.callback(ticking.cancel)
+        stack.enter_context(announced(plan.data, url))
+        logger.info("up at %s, data in %s", url, plan.data)
+        await stopped.wait()
+        logger.info("stopping: requests and services have %g s to end", plan.settings.drain)
+    logger.info("stopped")
+
+
+def _activator(plan: Plan, url: str) -> Activator:
+    settings = plan.settings
+    surroundings = Surroundings(
+        url=url,
+        data=plan.data,
+        folder=Path.cwd(),
+        tools=settings.tool_folders,
+        environment=dict(os.environ),
+    )
+    liveness = Liveness(
+        settings.liveness_period, settings.liveness_timeout, settings.liveness_failures
+    )
+    return Activator(
+        plan.deployments, surroundings, settings.scale_window, settings.scale_grace, liveness
+    )
+
+
+def _broker(plan: Plan, courier: Courier) -> Broker:
+    settings = plan.settings
+    return Broker(
+        plan.data / "broker.db",
+        wiring.triggers(plan.resources),
+        courier.deliver,
+        now=time.time,
+        addresses=wiring.brokers(plan.resources),
+        concurrency=settings.delivery_concurrency,
+        disorder=Disorder.parse(settings.disorder) if settings.disorder else None,
+    )
+
+
+def _sources(plan: Plan, courier: Courier) -> PingSources:
+    sources = [resource for resource in plan.resources if isinstance(resource, PingSource)]
+    return PingSources(sources, courier.deliver, lambda: datetime.now(UTC))
+
+
+def _on_signals() -> asyncio.Event:
+    """Return an event that SIGINT and SIGTERM set; a second one ends the process at once."""
+    stopped = asyncio.Event()
+
+    def stop(number: signal.Signals) -> None:
+        if stopped.is_set():
+            os._exit(128 + number)  # the services' lifeline ends them
+        stopped.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, stop, number)
+    return stopped
