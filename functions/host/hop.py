@@ -66,15 +66,16 @@ class Worker:
         if claim.verdict is Verdict.FORGED or claim.work is None:
             raise Refused(403, "Not a task of this platform", claim.reason)
         if claim.verdict is Verdict.CLAIM:
-            return await self._work(claim.work, hop)
+            return await self._work(claim.work, hop, claim.scope)
         if claim.verdict is Verdict.SETTLE:
-            return await self._settle(claim.work)
+            opened = await self._settler.settle(claim.work)
+            return await self._settler.emit(claim.work.run, opened, reply=True)
         if claim.verdict is Verdict.AGAIN:
             opened = await self._settler.reopened(claim.work)
             return await self._settler.emit(claim.work.run, opened, reply=True)
         return None
 
-    async def _work(self, work: Work, hop: Hop) -> Event | None:
+    async def _work(self, work: Work, hop: Hop, scope: tuple[str, int] | None) -> Event | None:
         data = await self._blobs.unpack(work.task.input) if hop.dataref else hop.data
         call = asyncio.ensure_future(self._tool.call(data, self._context(work)))
         beat = asyncio.ensure_future(self._beat(work.task, call))
@@ -86,8 +87,9 @@ class Worker:
             return None  # the claim was lost: whoever holds it now will answer
         finally:
             beat.cancel()
-        recorded = await self._record(work, outcome)
-        return await self._settle(recorded) if recorded else None
+        if await self._parked(work.task, outcome):
+            return None
+        return await self._finish(work, outcome, scope)
 
     async def _beat(self, task: TaskRow, call: asyncio.Future[Outcome]) -> None:
         while True:
@@ -96,22 +98,31 @@ class Worker:
                 call.cancel()
                 return
 
-    async def _record(self, work: Work, outcome: Outcome) -> Work | None:
-        now, task = self._clock(), work.task
-        if outcome.retry and outcome.problem:
-            wait = self._policy.wait(task.attempt, outcome.retry_after, self._luck())
-            if wait is not None:
-                detail = {"at": now + wait, "problem": outcome.problem.to_json()}
-                entry = Entry("task.retrying", now, task.reference, task.instance, detail)
-                await self._ledger.park(task, now + wait, entry)
-                return None
-        packed = await self._blobs.pack(outcome.to_json(), task.run)
-        if not await self._ledger.record(task, packed, now + self._lease):
-            return None
-        return replace(work, task=replace(task, state=TaskState.RECORDED, outcome=packed))
+    async def _parked(self, task: TaskRow, outcome: Outcome) -> bool:
+        """Set the timer of another attempt, if the outcome asks for one and one is left."""
+        if not outcome.retry or outcome.problem is None:
+            return False
+        wait = self._policy.wait(task.attempt, outcome.retry_after, self._luck())
+        if wait is None:
+            return False
+        now = self._clock()
+        detail = {"at": now + wait, "problem": outcome.problem.to_json()}
+        entry = Entry("task.retrying", now, task.reference, task.instance, detail)
+        await self._ledger.park(task, now + wait, entry)
+        return True
 
-    async def _settle(self, work: Work) -> Event | None:
-        opened = await self._settler.settle(work)
+    async def _finish(
+        self, work: Work, outcome: Outcome, scope: tuple[str, int] | None
+    ) -> Event | None:
+        task = work.task
+        packed = await self._blobs.pack(outcome.to_json(), task.run)
+        writing = asyncio.ensure_future(
+            self._ledger.record(task, packed, self._clock() + self._lease)
+        )
+        recorded = replace(work, task=replace(task, state=TaskState.RECORDED, outcome=packed))
+        opened = await self._settler.settle(recorded, scope=scope, recorded=writing)
+        if not await writing:
+            return None  # the claim was lost: whoever holds it now will answer
         return await self._settler.emit(work.run, opened, reply=True)
 
     def _context(self, work: Work) -> Context:

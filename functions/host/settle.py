@@ -72,38 +72,53 @@ class Settler:
         opened = await self.ledger.open(run, first)
         return opened, Opened(await self.ledger.requests_after(opened.id, ""))
 
-    async def settle(self, work: Work) -> Opened:
+    async def settle(
+        self,
+        work: Work,
+        *,
+        scope: tuple[str, int] | None = None,
+        recorded: Awaitable[bool] | None = None,
+    ) -> Opened:
         """Advance from a RECORDED row and return the tasks this opened.
 
         Returns the row's already opened tasks when another host settled it first. A run of
-        another machine version is left to `flow` of that version.
+        another machine version is left to `flow` of that version. A host that is still writing
+        the outcome passes that write as `recorded`: advance runs beside it, the transition
+        after it. `scope` saves reading what the caller knows; a stale one is a conflict.
         """
         if work.run.machine != MACHINE or work.task.outcome is None:
             return Opened(outbox=False)
+        if scope is None:
+            scope = await self.ledger.scope(work.run.id, work.task.scope)
         outcome = Outcome.from_json(await self.blobs.unpack(work.task.outcome))
         signal = outcome.signal(work.task.instance)
         while True:
-            done = await self._try(work, signal, outcome.work_ms)
+            written = await self._written(work, signal, outcome.work_ms, scope)
+            if recorded is not None and not await recorded:
+                return Opened(outbox=False)
+            done = written if await self.ledger.transit(written) else None
             if done is not None:
                 requests = [Work(task, work.run) for task in done.requests]
                 return Opened(requests, outbox=bool(done.outbox))
             now = await self.ledger.task(work.task.run, work.task.instance)
             if not _still_ours(now, work):
                 return await self.reopened(work)
+            recorded, scope = None, await self.ledger.scope(work.run.id, work.task.scope)
 
     async def reopened(self, work: Work) -> Opened:
         """Return what a closed row's outcome opened and nobody took up yet."""
         return Opened(await self.ledger.requests_after(work.run.id, work.task.event_id))
 
-    async def _try(self, work: Work, signal: Signal, work_ms: float) -> Transition | None:
+    async def _written(
+        self, work: Work, signal: Signal, work_ms: float, scope: tuple[str, int]
+    ) -> Transition:
         run, task = work.run, work.task
-        packed, rev = await self.ledger.scope(run.id, task.scope)
+        packed, rev = scope
         state = await self.blobs.unpack(packed)
         now = self.clock()
         step = await self._step(run, state, signal, now)
         about = await self._about(run, task, rev, work_ms, now)
-        written = await transition(step, about, self.blobs)
-        return written if await self.ledger.transit(written) else None
+        return await transition(step, about, self.blobs)
 
     async def _about(
         self, run: RunRow, task: TaskRow | None, rev: int, work_ms: float, now: float

@@ -140,14 +140,17 @@ async def until(condition: Callable[[], Awaitable[bool]], seconds: float, what: 
 
 
 @pytest.fixture
-async def platform(tmp_path: Path) -> AsyncIterator[LocalPlatform]:
+def environment() -> dict[str, str]:
+    """Settings of the platform under test; a module may override this fixture."""
+    return {}
+
+
+@pytest.fixture
+async def platform(tmp_path: Path, environment: dict[str, str]) -> AsyncIterator[LocalPlatform]:
     """A running platform without the model's service, on a new data folder."""
+    settings = {"TENDRIL_EGRESS_ALLOW": "127.0.0.0/8", "TENDRIL_EXCLUDE": "inference"}
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=120)) as session:
-        environment = {
-            "TENDRIL_EGRESS_ALLOW": "127.0.0.0/8",
-            "TENDRIL_EXCLUDE": "inference",
-        }
-        made = LocalPlatform(tmp_path / "data", free_port(), session, environment)
+        made = LocalPlatform(tmp_path / "data", free_port(), session, settings | environment)
         await made.start()
         try:
             yield made

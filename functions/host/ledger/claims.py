@@ -35,6 +35,8 @@ class Claim:
     verdict: Verdict
     work: Work | None = None
     reason: str = ""
+    scope: tuple[str, int] | None = None
+    """The task's scope as it stood at the claim: packed state and revision."""
 
 
 def decide(work: Work | None, hop: Hop, now: float) -> tuple[Verdict, str]:

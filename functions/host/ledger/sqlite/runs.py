@@ -153,8 +153,10 @@ def history(db: sqlite3.Connection, run_id: str, after: int) -> list[tuple[int, 
         "WHERE run = ? AND seq > ? ORDER BY seq",
         (run_id, after),
     ).fetchall()
-    return [(seq, Entry(kind, at, task, instance, orjson.loads(text)))
-        for seq, kind, at, task, instance, text in rows]
+    return [
+        (seq, Entry(kind, at, task, instance, orjson.loads(text)))
+        for seq, kind, at, task, instance, text in rows
+    ]
 
 
 def _json(value: Any) -> str:

@@ -77,7 +77,8 @@ def claim(db: sqlite3.Connection, hop: Hop, now: float, lease: float, cold: bool
     detail = {"cold": cold, "attempt": task.attempt, "queuedMs": waited}
     entry = Entry("task.claimed", now, task.reference, task.instance, detail)
     runs.append(db, task.run, [entry])
-    return Claim(verdict, replace(work, task=task), reason)
+    scope = runs.scope(db, task.run, task.scope)
+    return Claim(verdict, replace(work, task=task), reason, scope)
 
 
 def _update(db: sqlite3.Connection, task: TaskRow) -> None:

@@ -1,0 +1,1 @@
+"""A tool with a side effect that a server counts."""
