@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 from events.flow.catalog import Catalog, Function
-
 from events.source import read
 
 

@@ -19,7 +19,7 @@ from functions.host.outcomes import Outcome
 from functions.host.transitions import Settled, transition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from events.envelope import Event
     from events.flow.steps import Evaluate, Signal, State

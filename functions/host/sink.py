@@ -52,7 +52,11 @@ class Sink:
 
     async def _post(self, headers: dict[str, str], body: bytes) -> tuple[int, str]:
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=_TIMEOUT)
+            self._session = aiohttp.ClientSession(
+                # else an event without content type would be sent as octet-stream
+                timeout=_TIMEOUT,
+                skip_auto_headers=["Content-Type"],
+            )
         async with self._session.post(self._url, headers=headers, data=body) as response:
             text = "" if response.status < 300 else await response.text()  # noqa: PLR2004
             return response.status, f"HTTP {response.status} {text[:300]}"
