@@ -1,0 +1,1 @@
+"""The text_collection tool: documents in, passages found by meaning and by word."""
