@@ -76,7 +76,9 @@ class Served(uvicorn.Server):
     """A server in a thread of its own, up once the context is entered."""
 
     def __enter__(self) -> str:
-        self._socket = socket.create_server(("127.0.0.1", 0))
+        # asyncio turns Nagle's algorithm off only on sockets that say they are TCP
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        self._socket.bind(("127.0.0.1", 0))
         self._thread = threading.Thread(target=self.run, args=([self._socket],))
         self._thread.start()
         deadline = time.monotonic() + 20
