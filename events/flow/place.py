@@ -61,6 +61,15 @@ def locate(loc: Sequence[str | int], definition: Any) -> Place:
     return Place(tuple(path), task or 0)
 
 
+def value_at(definition: Any, path: Path) -> Any:
+    """Return the value at `path`; None where there is none."""
+    for part in path:
+        if not _leads_on(definition, part):
+            return None
+        definition = definition[part]
+    return definition
+
+
 def _is_branch(value: Any, part: str | int) -> bool:
     """Tell whether `part` names the branch that a task was read by, rather than a key."""
     return part in _TASKS and isinstance(value, dict) and str(part)[1:-1] in value

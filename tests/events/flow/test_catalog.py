@@ -64,7 +64,7 @@ def test_a_call_means_the_highest_version_that_begins_so(call: str, version: str
     [
         (
             "lm",
-            "the catalog has no function 'lm'; it has http, llm, text-collection; did you mean 'llm'?",
+            "the catalog has no function 'lm'; it has http, llm, text-collection; did you mean 'llm'?",  # noqa: E501 - one message
         ),
         (
             "llm:4",

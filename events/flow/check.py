@@ -1,0 +1,45 @@
+"""From a well-formed flow to one that can run: every mistake that can be known before a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from events.flow.finding import Finding, in_order
+from events.flow.rules.expressions import uncompilable
+from events.flow.rules.functions import misfits
+from events.flow.rules.names import undefined
+from events.flow.rules.order import misordered
+from events.flow.rules.shapes import meaningless
+from events.flow.rules.support import NOT_YET, not_yet
+from events.flow.rules.visit import finding
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from events.flow.catalog import Catalog
+    from events.flow.parse import Parsed
+
+__all__ = ["NOT_YET", "Finding", "check"]
+
+
+def check(
+    parsed: Parsed,
+    catalog: Catalog,
+    compile: Callable[[str], None],  # noqa: A002 - it compiles
+) -> list[Finding]:
+    """Return everything that keeps the flow from running, in the file's order.
+
+    Args:
+        parsed: The flow.
+        catalog: The functions that it may call.
+        compile: Raises ExpressionError for a jq program that does not compile.
+    """
+    wrong = [
+        *misordered(parsed),
+        *undefined(parsed),
+        *misfits(parsed, catalog),
+        *meaningless(parsed),
+        *uncompilable(parsed, compile),
+        *not_yet(parsed),
+    ]
+    return in_order(finding(parsed, words) for words in wrong)

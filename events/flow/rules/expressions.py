@@ -1,0 +1,55 @@
+"""Runtime expressions: each one compiles, and takes only variables that are there.
+
+Source: serverlessworkflow/specification 1.0.3, `dsl.md`, "Runtime expression arguments".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from events.flow.expressions import ExpressionError, program
+from events.flow.finding import did_you_mean
+from events.flow.rules.programs import Program, programs_of
+from events.flow.rules.support import NOT_YET_ARGUMENTS, refusal
+from events.flow.scope import free_variables
+
+if TYPE_CHECKING:
+    from events.flow.parse import Parsed
+    from events.flow.rules.visit import Words
+
+Compile = Callable[[str], None]
+
+
+def uncompilable(parsed: Parsed, compile: Compile) -> Iterator[Words]:  # noqa: A002 - it does
+    """Yield the expressions that do not compile or take a variable that is not there."""
+    reasons: dict[str, str | None] = {}
+    for each in programs_of(parsed):
+        text = program(each.text)
+        if text not in reasons:
+            reasons[text] = _reason(text, compile)
+        if reasons[text] is not None:
+            yield each.place, f"{each.place}: the expression does not compile: {reasons[text]}"
+        else:
+            yield from _unbound(each, text)
+
+
+def _reason(text: str, compile: Compile) -> str | None:  # noqa: A002 - the caller's name
+    try:
+        compile(text)
+    except ExpressionError as error:
+        return str(error)
+    return None
+
+
+def _unbound(each: Program, text: str) -> Iterator[Words]:
+    for name in sorted(free_variables(text) - each.variables):
+        if name in NOT_YET_ARGUMENTS:
+            yield each.place, refusal(str(each.place), f"${name}")
+        else:
+            there = ", ".join(f"${known}" for known in sorted(each.variables))
+            hint = did_you_mean(name, each.variables).replace("'", "'$", 1)
+            yield (
+                each.place,
+                f"{each.place}: there is no ${name} here; expected one of {there}{hint}",
+            )

@@ -1,0 +1,60 @@
+"""The order of tasks: names within a list, where `then` leads, the cases of a switch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from events.flow.finding import did_you_mean
+from events.flow.rules.visit import ListVisit, Visit, Words, lists_of
+from events.flow.syntax.simple import SwitchTask
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from events.flow.parse import Parsed
+
+DIRECTIVES: Final = ("continue", "exit", "end")
+
+
+def misordered(parsed: Parsed) -> Iterator[Words]:
+    """Yield names that stand twice in a list, targets that are not in it, needless defaults."""
+    for tasks in lists_of(parsed.flow):
+        yield from _duplicates(tasks)
+        names = [entry.name for entry in tasks.tasks]
+        for visit in tasks.visits():
+            yield from _targets(visit, names)
+            if isinstance(visit.task, SwitchTask):
+                yield from _defaults(visit, visit.task)
+
+
+def _duplicates(tasks: ListVisit) -> Iterator[Words]:
+    seen: dict[str, Visit] = {}
+    for visit in tasks.visits():
+        if visit.name in seen:
+            yield visit.place(), f"{visit.place()} has the name of an earlier task of its list"
+        elif visit.name in DIRECTIVES:
+            message = f"{visit.place()} has the name of a flow directive; choose another"
+            yield visit.place(), message
+        seen.setdefault(visit.name, visit)
+
+
+def _targets(visit: Visit, names: list[str]) -> Iterator[Words]:
+    targets = [(visit.place("then"), visit.task.then)]
+    if isinstance(visit.task, SwitchTask):
+        targets += [
+            (visit.place("switch", index, each.name, "then"), each.case.then)
+            for index, each in enumerate(visit.task.switch)
+        ]
+    for place, target in targets:
+        if target is not None and target not in names and target not in DIRECTIVES:
+            known = [*names, *DIRECTIVES]
+            expected = f"expected one of {', '.join(known)}{did_you_mean(target, known)}"
+            yield place, f"{place}: there is no task '{target}' in this list; {expected}"
+
+
+def _defaults(visit: Visit, task: SwitchTask) -> Iterator[Words]:
+    defaults = [each for each in enumerate(task.switch) if each[1].case.when is None]
+    for index, each in defaults[1:]:
+        place = visit.place("switch", index, each.name)
+        first = defaults[0][1].name
+        yield place, f"{place}: a switch has one default case, and '{first}' is it; add a 'when'"

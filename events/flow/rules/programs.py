@@ -1,0 +1,122 @@
+"""Where a flow has runtime expressions, and which variables each of them may take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from events.flow.expressions import is_expression
+from events.flow.place import Place, value_at
+from events.flow.rules.visit import tasks_of
+from events.flow.syntax.composite import ForTask, TryTask
+from events.flow.syntax.listen import ListenTask
+from events.flow.syntax.simple import SwitchTask
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from events.flow.parse import Parsed
+    from events.flow.rules.visit import Visit
+
+Json = Any
+Names = frozenset[str]
+
+OF_FLOW_INPUT: Final = frozenset({"workflow", "runtime"})
+OF_FLOW_OUTPUT: Final = OF_FLOW_INPUT | {"context"}
+OF_TASK_INPUT: Final = OF_FLOW_OUTPUT | {"task"}
+OF_TASK: Final = OF_TASK_INPUT | {"input"}
+OF_EXPORT: Final = OF_TASK | {"output"}
+OF_EVENT: Final[Names] = frozenset()
+
+_TEMPLATES: Final = ("emit", "listen", "raise", "run", "set", "timeout", "wait", "with")
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """An expression as written, where it is, and the variables it may take."""
+
+    place: Place
+    text: str
+    variables: Names
+
+
+def programs_of(parsed: Parsed) -> Iterator[Program]:
+    """Yield every expression that a run may evaluate."""
+    definition = parsed.definition
+    yield from _transformation(definition, Place(("input", "from")), OF_FLOW_INPUT)
+    yield from _transformation(definition, Place(("output", "as")), OF_FLOW_OUTPUT)
+    for name in definition.get("use", {}).get("errors", {}):
+        yield from _template(definition, Place(("use", "errors", name)), OF_TASK)
+    yield from _template(definition, Place(("schedule", "on", "one", "with")), OF_EVENT)
+    yield from _template(definition, Place(("timeout",)), OF_FLOW_OUTPUT)
+    for name in definition.get("use", {}).get("retries", {}):
+        yield from _retry(definition, Place(("use", "retries", name)), OF_TASK)
+    for visit in tasks_of(parsed.flow):
+        yield from _of_task(definition, visit)
+
+
+def _of_task(definition: Json, visit: Visit) -> Iterator[Program]:
+    own = visit.variables
+    yield from _whole(definition, visit.place("if"), OF_TASK_INPUT | own)
+    yield from _transformation(definition, visit.place("input", "from"), OF_TASK_INPUT | own)
+    yield from _transformation(definition, visit.place("output", "as"), OF_TASK | own)
+    yield from _transformation(definition, visit.place("export", "as"), OF_EXPORT | own)
+    for name in _TEMPLATES:
+        yield from _template(definition, visit.place(name), OF_TASK | own)
+    task = visit.task
+    if isinstance(task, SwitchTask):
+        for index, each in enumerate(task.switch):
+            place = visit.place("switch", index, each.name, "when")
+            yield from _whole(definition, place, OF_TASK | own)
+    elif isinstance(task, ForTask):
+        loop = OF_TASK | own | {task.for_.each, task.for_.at}
+        yield from _whole(definition, visit.place("for", "in"), OF_TASK | own)
+        yield from _whole(definition, visit.place("while"), loop)
+    elif isinstance(task, TryTask):
+        for name in ("when", "exceptWhen"):
+            place = visit.place("catch", name)
+            yield from _whole(definition, place, OF_TASK | own | {task.catch.as_})
+        retry = visit.place("catch", "retry")
+        yield from _retry(definition, retry, OF_TASK | own | {task.catch.as_})
+    elif isinstance(task, ListenTask):
+        yield from _whole(definition, visit.place("listen", "to", "until"), OF_TASK | own)
+
+
+def _retry(definition: Json, place: Place, names: Names) -> Iterator[Program]:
+    policy = value_at(definition, place.path)
+    if isinstance(policy, dict):
+        for name in ("when", "exceptWhen"):
+            yield from _whole(definition, Place((*place.path, name), place.task), names)
+        for name in ("delay", "jitter", "limit"):
+            yield from _template(definition, Place((*place.path, name), place.task), names)
+
+
+def _whole(definition: Json, place: Place, names: Names) -> Iterator[Program]:
+    """Yield a property that is an expression by definition."""
+    text = value_at(definition, place.path)
+    if isinstance(text, str):
+        yield Program(place, text, names)
+
+
+def _transformation(definition: Json, place: Place, names: Names) -> Iterator[Program]:
+    """Yield `from` or `as`: an expression, or an object of them."""
+    yield from _whole(definition, place, names)
+    if not isinstance(value_at(definition, place.path), str):
+        yield from _template(definition, place, names)
+
+
+def _template(definition: Json, place: Place, names: Names) -> Iterator[Program]:
+    """Yield every `${ }` in a value, at any depth."""
+    yield from _within(value_at(definition, place.path), place, names)
+
+
+def _within(value: Json, place: Place, names: Names) -> Iterator[Program]:
+    if isinstance(value, str) and is_expression(value):
+        yield Program(place, value, names)
+    below: list[tuple[str | int, Json]] = []
+    if isinstance(value, dict):
+        below = list(value.items())
+    elif isinstance(value, list):
+        below = list(enumerate(value))
+    for key, inner in below:
+        yield from _within(inner, Place((*place.path, key), place.task), names)

@@ -1,0 +1,91 @@
+"""Values that are well-formed and still cannot mean anything: schemas, variables, attributes."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import jsonschema_rs
+
+from events.flow.expressions import is_expression
+from events.flow.place import Place, value_at
+from events.flow.rules.support import SCHEMA_FORMATS, refusal
+from events.flow.rules.visit import Visit, Words, tasks_of
+from events.flow.syntax.composite import ForTask, TryTask
+from events.flow.syntax.simple import EmitTask, SetTask
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from events.flow.parse import Parsed
+
+_VARIABLE: Final = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]*")
+_ATTRIBUTE: Final = re.compile(r"[a-z0-9]{1,64}")
+_ARGUMENTS: Final = frozenset(
+    {"context", "input", "output", "secrets", "task", "workflow", "runtime", "authorization"}
+)
+_SCHEMAS: Final = ("input", "output", "export")
+
+
+def meaningless(parsed: Parsed) -> Iterator[Words]:
+    """Yield schemas that are none, variables that cannot be bound, attributes that are none."""
+    for name in _SCHEMAS:
+        yield from _schema(parsed, Place((name, "schema")))
+    for visit in tasks_of(parsed.flow):
+        for name in _SCHEMAS:
+            yield from _schema(parsed, visit.place(name, "schema"))
+        yield from _variables(visit)
+        if isinstance(visit.task, EmitTask):
+            yield from _attributes(visit, visit.task)
+        if isinstance(visit.task, SetTask) and isinstance(visit.task.set, str):
+            yield from _expression(visit.place("set"), visit.task.set)
+
+
+def _schema(parsed: Parsed, place: Place) -> Iterator[Words]:
+    schema = value_at(parsed.definition, place.path)
+    if schema is None:
+        return
+    form = schema.get("format", SCHEMA_FORMATS[0])
+    if form not in SCHEMA_FORMATS:
+        where = Place((*place.path, "format"), place.task)
+        yield where, refusal(str(place), f"format: {form}")
+    elif "document" in schema:
+        where = Place((*place.path, "document"), place.task)
+        try:
+            jsonschema_rs.validator_for(json.loads(json.dumps(schema["document"])), offline=True)
+        except (ValueError, RecursionError) as error:
+            yield where, f"{where}: this is no JSON Schema: {error}"
+
+
+def _variables(visit: Visit) -> Iterator[Words]:
+    named: list[tuple[Place, str]] = []
+    if isinstance(visit.task, ForTask):
+        loop = visit.task.for_
+        named = [(visit.place("for", "each"), loop.each), (visit.place("for", "at"), loop.at)]
+        if loop.each == loop.at:
+            yield visit.place("for"), f"{visit.place('for')}: 'each' and 'at' need different names"
+    elif isinstance(visit.task, TryTask):
+        named = [(visit.place("catch", "as"), visit.task.catch.as_)]
+    for place, name in named:
+        if _VARIABLE.fullmatch(name) is None:
+            what = "letters, digits and underscores, no digit first, no two underscores first"
+            yield place, f"{place}: '{name}' is no variable name; expected {what}"
+        elif name in _ARGUMENTS:
+            yield place, f"{place}: ${name} is an argument of the language; choose another name"
+
+
+def _attributes(visit: Visit, task: EmitTask) -> Iterator[Words]:
+    attributes: dict[str, Any] = task.emit.event.with_.model_extra or {}
+    for name, value in attributes.items():
+        place = visit.place("emit", "event", "with", name)
+        if _ATTRIBUTE.fullmatch(name) is None:
+            what = "lower-case letters and digits"
+            yield place, f"{place}: '{name}' is no name of an event attribute; expected {what}"
+        elif not isinstance(value, str | int | bool):
+            yield place, f"{place}: expected a string, a whole number, true or false"
+
+
+def _expression(place: Place, text: str) -> Iterator[Words]:
+    if not is_expression(text):
+        yield place, f"{place}: expected an object or an expression ${{ ... }}, found plain text"
