@@ -1,0 +1,1 @@
+"""The platform's own model behind the OpenAI API: vLLM, or a small one embedded."""
