@@ -29,7 +29,11 @@ def find() -> Address:
 
 def data_folder() -> Path:
     """Return the data folder of the platform on this machine."""
-    return Path(os.environ.get("TENDRIL_DATA") or DEFAULT_DATA)
+    if not Path(".env").is_file():
+        return Path(os.environ.get("TENDRIL_DATA") or DEFAULT_DATA)
+    from knative.settings import Settings  # lazy: commands start faster without pydantic
+
+    return Settings().data
 
 
 def noted(data: Path) -> str | None:
@@ -45,7 +49,6 @@ def _dotenv() -> str | None:
     """Return TENDRIL_URL from `.env`; a file that is not there costs nothing."""
     if not Path(".env").is_file():
         return None
-    # lazy: commands start faster without pydantic
-    from knative.cli.settings import Settings
+    from knative.cli.settings import Settings  # lazy: as above
 
     return Settings().url

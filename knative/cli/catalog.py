@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,10 +25,11 @@ def catalog() -> Catalog:
 
 def tool_folders() -> list[Path]:
     """Return the folders that hold tools: the platform's first, then TENDRIL_TOOLS in order."""
+    from knative.settings import Settings  # lazy: pydantic
+
     spec = find_spec("functions")
     own = [Path(place) for place in (spec.submodule_search_locations or ())] if spec else []
-    named = os.environ.get("TENDRIL_TOOLS", "").split(os.pathsep)
-    return own + [Path(folder).expanduser() for folder in named if folder]
+    return [*own, *Settings().tool_folders]
 
 
 def cards(folders: list[Path]) -> list[Path]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from knative.cli.address import noted
 from knative.cli.client import Platform
 from knative.cli.console import progress
 from knative.cli.exits import CommandError, Exit, Unreachable
@@ -42,44 +42,43 @@ def started(data: Path) -> Iterator[Platform]:
     """Give a platform on a free port over `data`; it is ready, and stopped in the end."""
     data.mkdir(parents=True, exist_ok=True)
     log = data / "platform.log"
-    platform = Platform(f"http://127.0.0.1:{free_port()}")
     with _ending_on_terminate(), log.open("ab") as output:
         process = subprocess.Popen(  # noqa: S603 - our own module
-            command(platform.url.rpartition(":")[2], data),
+            command(0, data),
             stdout=output,
             stderr=output,
         )
         try:
             with progress("starting a platform"):
-                _wait_until_ready(process, platform, log)
+                platform = _ready(process, data, log)
             yield platform
         finally:
             _stop(process)
 
 
-def command(port: str | int, data: Path) -> list[str]:
-    """Return the command line of the local runtime."""
+def command(port: int, data: Path) -> list[str]:
+    """Return the command line of the local runtime; port 0 takes a free one."""
     return [sys.executable, "-m", "knative.local", "--port", str(port), "--data", str(data)]
 
 
-def free_port() -> int:
-    """Return a port of the loopback interface that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _wait_until_ready(process: subprocess.Popen[bytes], platform: Platform, log: Path) -> None:
+def _ready(process: subprocess.Popen[bytes], data: Path, log: Path) -> Platform:
+    """Return the platform once it says that it is ready; it notes its URL in `data`."""
     deadline = time.monotonic() + STARTING
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise _failed(f"the platform ended with code {process.returncode}", log)
-        with suppress(Unreachable):
-            if platform.ask("GET", "/healthz", timeout=5.0).status == 200:  # noqa: PLR2004 - OK
-                return
+        url = noted(data)
+        if url and _answers(platform := Platform(url)):
+            return platform
         time.sleep(POLL)
     raise _failed(f"the platform was not ready after {STARTING:g} s", log)
+
+
+def _answers(platform: Platform) -> bool:
+    try:
+        return platform.ask("GET", "/healthz", timeout=5.0).status == 200  # noqa: PLR2004 - OK
+    except Unreachable:
+        return False
 
 
 def _failed(what: str, log: Path) -> CommandError:

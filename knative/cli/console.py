@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from io import StringIO
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
+
+PIPED_WIDTH: Final = 200
+"""Columns of a table that goes to a file or a pipe."""
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -44,7 +48,13 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], empty: str) 
         grid.add_column(column, overflow="fold")
     for row in rows:
         grid.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
-    Console(width=None if sys.stdout.isatty() else 200).print(grid)
+    if sys.stdout.isatty():
+        Console().print(grid)
+        return
+    plain = Console(file=StringIO(), width=PIPED_WIDTH)
+    with plain.capture() as captured:
+        plain.print(grid)
+    say("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 @contextmanager

@@ -4,27 +4,32 @@ import os
 import socket
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from events import source
 from knative.cli import options
-from knative.cli.address import DEFAULT_DATA
 from knative.cli.child import command
 from knative.cli.console import emit, say
-from knative.cli.exits import CommandError, Exit
-
-HOST = "127.0.0.1"
+from knative.cli.exits import CommandError, Exit, UsageError
 
 
 def up(
-    port: Annotated[int, typer.Option(min=1, max=65535, help="The one port of everything.")] = 8080,
-    data: Annotated[Path, typer.Option(help="Where everything is kept.")] = DEFAULT_DATA,
+    port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help="The one port of everything. Default: 8080."),
+    ] = None,
+    data: options.Data = None,
     json: options.Json = False,
 ) -> None:
     """Run a platform on this machine until Ctrl-C."""
-    _refuse_port_in_use(port)
-    places = _places(f"http://{HOST}:{port}", data)
+    from knative.settings import Settings  # lazy: pydantic
+
+    settings = Settings()
+    port, data = port or settings.port, data or settings.data
+    _refuse_port_in_use(settings.host, port)
+    places = _places(f"http://{settings.host}:{port}", data)
     if json:
         emit(places, compact=True)
     else:
@@ -35,11 +40,38 @@ def up(
     os.execv(arguments[0], arguments)  # noqa: S606 - no shell is wanted
 
 
-def _refuse_port_in_use(port: int) -> None:
+def render(
+    namespace: Annotated[
+        str | None, typer.Option(help="Written into each resource that names none.")
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """Print the Knative resources that the local runtime reads and `kubectl apply` takes."""
+    from knative.render import render as rendered  # lazy: pydantic
+    from knative.resources import ResourceError
+    from knative.settings import Settings
+    from knative.toolsets import ToolsetError
+
+    settings = Settings()
+    try:
+        stream = rendered(settings.tool_folders, settings.manifest_paths, namespace)
+    except (ResourceError, ToolsetError) as error:
+        raise UsageError(str(error)) from error
+    if json:
+        emit({"apiVersion": "v1", "kind": "List", "items": _documents(stream)}, compact=True)
+    else:
+        say(stream.rstrip("\n"))
+
+
+def _documents(stream: str) -> list[Any]:
+    return [document.value for document in source.read_all(stream)]
+
+
+def _refuse_port_in_use(host: str, port: int) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, port))
+            probe.bind((host, port))
         except OSError as error:
             reason = f"port {port} cannot be used: {error.strerror}; choose another with --port"
             raise CommandError(Exit.USAGE, reason) from error
@@ -56,8 +88,3 @@ def _places(url: str, data: Path) -> dict[str, str]:
         "data": str(data.resolve()),
         "logs": str(data.resolve() / "logs"),
     }
-
-
-def render(json: options.Json = False) -> None:
-    """Print the Knative manifests that the local runtime reads and a cluster takes."""
-    raise CommandError(Exit.FAILURE, "not here yet")

@@ -39,19 +39,19 @@ class ToolName:
 
 
 def named(text: str) -> ToolName:
-    """Return the tool name that `text` is; refuse what cannot be a Service and a package."""
+    """Return the tool name that `text` is; refuse what no Service can be called."""
     if not _NAME.fullmatch(text) or len(text) > _LONGEST:
         hint = f"lower-case letters and digits, in words joined by '-', at most {_LONGEST} of them"
         raise UsageError(f"'{text}' cannot be a tool's name: use {hint}, like word-count")
-    name = ToolName(text.replace("_", "-"))
-    if name.service in BUILT_IN or _taken(name.package):
-        raise UsageError(f"'{text}' is taken by the DSL or by a Python module: choose another name")
-    return name
+    return ToolName(text.replace("_", "-"))
 
 
-def _taken(package: str) -> bool:
+def taken(name: ToolName) -> bool:
+    """Tell whether the DSL, Python or an installed package has this name already."""
+    package = name.package
     return (
-        keyword.iskeyword(package)
+        name.service in BUILT_IN
+        or keyword.iskeyword(package)
         or package in sys.stdlib_module_names
         or find_spec(package) is not None
         or find_spec(f"functions.{package}") is not None

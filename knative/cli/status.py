@@ -59,7 +59,8 @@ def all_settings() -> list[dict[str, Any]]:
     """Return every TENDRIL_* setting, name by name, with secrets masked."""
     merged: dict[str, dict[str, Any]] = {}
     for each in [*_own(), *_functions()]:
-        merged.setdefault(each["name"], masked(each))
+        if each["name"].startswith("TENDRIL_"):
+            merged.setdefault(each["name"], masked(each))
     return list(merged.values())
 
 

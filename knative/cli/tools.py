@@ -1,6 +1,5 @@
 """`tendril new tool`: a folder to start a tool from."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ import typer
 from knative.cli import options
 from knative.cli.console import emit, progress, say
 from knative.cli.exits import EXPLAINED, CommandError, Exit, UsageError
-from knative.cli.scaffold import named, render
+from knative.cli.scaffold import named, render, taken
 
 app = typer.Typer(
     help="Start something new.", no_args_is_help=True, rich_markup_mode=None, epilog=EXPLAINED
@@ -33,6 +32,10 @@ def tool(
     """Make a tool's folder: its models, handler, service, catalog entry, sample and tests."""
     wanted = named(name)
     folder = into / wanted.package
+    if folder.exists():
+        raise UsageError(f"{folder}: is there already; choose another name or --into")
+    if taken(wanted):
+        raise UsageError(f"'{name}' is taken by the DSL or by a Python module; choose another name")
     _write(folder, render(wanted))
     with progress("describing the tool"):
         _describe(folder)
@@ -48,8 +51,6 @@ def tool(
 def _write(folder: Path, contents: Mapping[str, str]) -> None:
     try:
         folder.mkdir(parents=True)
-    except FileExistsError as error:
-        raise UsageError(f"{folder}: is there already; choose another name or --into") from error
     except OSError as error:
         raise UsageError(f"{folder}: cannot be made: {error.strerror}") from error
     for name, content in contents.items():
@@ -59,10 +60,8 @@ def _write(folder: Path, contents: Mapping[str, str]) -> None:
 def _describe(folder: Path) -> None:
     """Generate function.yaml from the models, in a process that may import the functions."""
     command = [sys.executable, "-m", "functions.host.describe", str(folder)]
-    paths = [str(folder.parent.resolve()), os.environ.get("PYTHONPATH", "")]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
     done = subprocess.run(  # noqa: S603 - our own module
-        command, capture_output=True, text=True, check=False, env=environment
+        command, capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
         reason = done.stderr.strip().splitlines()[-1:] or ["no reason given"]

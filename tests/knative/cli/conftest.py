@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -30,7 +31,7 @@ class FakePlatform:
     requests: list[dict[str, Any]] = field(default_factory=list)
 
     def answer(self, request: str, *values: Any, status: int = 200) -> None:
-        """Answer `request` with the values in turn, the last one again and again."""
+        """Answer `request` with the values (or what they return) in turn, the last one always."""
         self.answers[request] = [(status, value) for value in values]
 
     def take(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Any:
@@ -44,7 +45,8 @@ class FakePlatform:
         if prepared is None:
             detail = f"nothing at {parts.path}"
             return 404, {"type": "about:blank", "title": "Not found", "detail": detail}
-        return prepared.pop(0) if len(prepared) > 1 else prepared[0]
+        status, value = prepared.pop(0) if len(prepared) > 1 else prepared[0]
+        return status, value() if callable(value) else value
 
     def asked(self, request: str) -> list[dict[str, Any]]:
         """Return the requests of one kind, in order."""
@@ -119,6 +121,6 @@ def tendril(platform: FakePlatform, tmp_path: Path) -> Tendril:
 @pytest.fixture
 def closed_url() -> str:
     """Give the URL of a port that nothing listens on."""
-    from knative.cli.child import free_port
-
-    return f"http://127.0.0.1:{free_port()}"
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{probe.getsockname()[1]}"

@@ -1,0 +1,64 @@
+"""`tendril up`, `render` and `status --settings`: what needs no platform that is up."""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import Any
+
+from knative.cli.status import masked
+
+
+def test_up_refuses_a_port_in_use(tendril: Any) -> None:
+    """A port that something listens on is named before anything starts."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        done = tendril("up", "--port", str(port))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"port {port} cannot be used" in done.stderr
+    assert "--port" in done.stderr
+
+
+def test_render_prints_the_resources(tendril: Any) -> None:
+    """YAML for kubectl, or one JSON List; the namespace goes into each."""
+    done = tendril("render", "--namespace", "team")
+    assert done.returncode == 0
+    assert "kind: Broker" in done.stdout
+    listed = json.loads(tendril("render", "--namespace", "team", "--json").stdout)
+    assert listed["kind"] == "List"
+    assert {"Broker", "Service", "Trigger"} <= {each["kind"] for each in listed["items"]}
+    assert {each["metadata"]["namespace"] for each in listed["items"]} == {"team"}
+
+
+def test_render_names_a_tools_folder_that_is_missing(tendril: Any) -> None:
+    """A wrong TENDRIL_TOOLS is the operator's mistake."""
+    done = tendril("render", TENDRIL_TOOLS="/nowhere")
+    assert done.returncode == 2
+    assert "/nowhere" in done.stderr
+
+
+def test_settings_are_listed_with_values_and_defaults(tendril: Any, platform: Any) -> None:
+    """The client's, the runtime's and the functions' settings are all there, each once."""
+    done = tendril("status", "--settings", "--json", TENDRIL_EGRESS_ALLOW="10.0.0.0/8")
+    assert done.returncode == 0
+    settings = {each["name"]: each for each in json.loads(done.stdout)["settings"]}
+    assert settings["TENDRIL_URL"]["value"] == platform.url
+    assert settings["TENDRIL_EGRESS_ALLOW"]["value"] == "10.0.0.0/8"
+    assert settings["TENDRIL_EGRESS_ALLOW"]["default"] == ""
+    assert "TENDRIL_TOOLS" in settings
+    assert all(each["description"] for each in settings.values())
+    assert all(name.startswith("TENDRIL_") for name in settings)
+    table = tendril("status", "--settings", TENDRIL_EGRESS_ALLOW="10.0.0.0/8")
+    assert "10.0.0.0/8" in table.stdout
+
+
+def test_secrets_are_masked() -> None:
+    """Values of secrets, and credentials within URLs, are never shown."""
+    key = {"name": "TENDRIL_LLM_API_KEY", "value": "sk-1", "default": ""}
+    assert masked(key)["value"] == "***"
+    url = {"name": "TENDRIL_LEDGER", "value": "postgresql://me:secret@db/x", "default": ""}
+    assert masked(url)["value"] == "postgresql://***@db/x"
+    unset = {"name": "TENDRIL_LLM_API_KEY", "value": "", "default": ""}
+    assert masked(unset) == unset
