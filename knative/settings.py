@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -25,6 +26,11 @@ class Settings(BaseSettings):
         default="",
         description="files or folders of your own Brokers, Triggers and PingSources, "
         "separated like PATH",
+    )
+    without: str = Field(
+        default="",
+        description="services not to run here, separated by commas; for instance inference, "
+        "when a provider's model is used",
     )
     disorder: str = Field(
         default="",
@@ -55,7 +61,9 @@ class Settings(BaseSettings):
     drain: float = Field(
         default=30.0, ge=0, description="how long deliveries and services may take to end"
     )
-    log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="DEBUG, INFO, WARNING or ERROR"
+    )
 
     @property
     def tool_folders(self) -> tuple[Path, ...]:
@@ -66,6 +74,11 @@ class Settings(BaseSettings):
     def manifest_paths(self) -> tuple[Path, ...]:
         """The user's own manifests, absolute."""
         return _paths(self.manifests)
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        """The names of the services not to run."""
+        return frozenset(part.strip() for part in self.without.split(",") if part.strip())
 
 
 def _paths(text: str) -> tuple[Path, ...]:

@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run(settings)
     except ValidationError as error:
         return _fail("; ".join(_setting(item["loc"], item["msg"]) for item in error.errors()))
-    except (FolderInUse, PortInUse, StoreError, ValueError) as error:
+    except (FolderInUse, PortInUse, StoreError, ValueError, OSError) as error:
         return _fail(str(error))
     return 0
 
@@ -59,7 +59,7 @@ def _setting(path: tuple[int | str, ...], reason: str) -> str:
 
 def _log(level: str) -> None:
     logging.basicConfig(
-        level=level.upper(),
+        level=level,
         stream=sys.stderr,
         format="%(asctime)s %(levelname)s %(message)s",
     )

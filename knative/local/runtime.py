@@ -59,9 +59,17 @@ class Plan:
         return cls(
             settings=settings,
             data=settings.data.expanduser().resolve(),
-            deployments=toolsets.find(tools),
+            deployments=_chosen(toolsets.find(tools), settings.left_out),
             resources=load(render(tools, settings.manifest_paths)),
         )
+
+
+def _chosen(found: Sequence[Deployment], left_out: frozenset[str]) -> list[Deployment]:
+    names = {deployment.service.name for deployment in found}
+    if unknown := sorted(left_out - names):
+        known = ", ".join(sorted(names))
+        raise ValueError(f"TENDRIL_WITHOUT: no service '{unknown[0]}'; there are: {known}")
+    return [deployment for deployment in found if deployment.service.name not in left_out]
 
 
 def run(settings: Settings) -> None:

@@ -30,7 +30,7 @@ async def echo(request: Request) -> Response:
     return JSONResponse(
         {
             "method": request.method,
-            "path": request.url.path,
+            "path": request.scope["raw_path"].decode(),
             "query": request.url.query,
             "headers": [(name, value) for name, value in request.headers.items()],
             "body": body.decode(),
@@ -93,7 +93,7 @@ async def redirect(_: Request) -> Response:
 
 async def child(_: Request) -> Response:
     """Start a process of its own, as a pool of workers would."""
-    process = subprocess.Popen(["sleep", "600"])  # noqa: ASYNC220
+    process = subprocess.Popen(["sleep", "600"])
     return JSONResponse({"pid": process.pid})
 
 

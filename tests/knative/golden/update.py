@@ -1,0 +1,30 @@
+"""Writes the golden files of the renderer anew; look at the difference before committing it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from knative import render, toolsets
+
+HERE = Path(__file__).parent
+
+
+def main() -> None:
+    """Render two tools into `render.yaml`."""
+    sys.path.insert(0, str(HERE.parent))
+    from test_render import SERVICE
+
+    with TemporaryDirectory() as folder:
+        for name in ("zebra", "apple"):
+            tool = Path(folder) / name
+            tool.mkdir()
+            (tool / "service.yaml").write_text(SERVICE.format(name=name), encoding="utf-8")
+        toolsets.own = lambda: Path(folder)
+        text = render.render(namespace="trial")
+    (HERE / "render.yaml").write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
