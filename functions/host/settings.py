@@ -66,15 +66,17 @@ class Settings(BaseSettings):
 
 
 def listed() -> list[dict[str, Any]]:
-    """Return every setting of the host and of the installed tools, with its value.
+    """Return every setting of the host and of the installed tools and services.
 
     Each is {name, value, default, description, owner}; secrets are masked.
     """
     found = _rows(Settings, "host")
-    for models in sorted(Path(__file__).parents[1].glob("*/models.py")):
-        module = importlib.import_module(f"functions.{models.parent.name}.models")
-        if hasattr(module, "Settings"):
-            found += _rows(module.Settings, models.parent.name.replace("_", "-"))
+    folders = Path(__file__).parents[1]
+    for file in sorted([*folders.glob("*/models.py"), *folders.glob("*/settings.py")]):
+        name = file.parent.name
+        module = importlib.import_module(f"functions.{name}.{file.stem}")
+        if hasattr(module, "Settings") and name != "host":
+            found += _rows(module.Settings, name.replace("_", "-"))
     return found
 
 

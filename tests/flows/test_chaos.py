@@ -19,7 +19,7 @@ from aiohttp import web
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from conftest import LocalPlatform
+    from tests.support.local_platform import LocalPlatform
 
 TOOLS = Path(__file__).parent / "tools"
 SEED = int(os.environ.get("TENDRIL_CHAOS_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
