@@ -1,7 +1,7 @@
 """A process of its own for parsing: a stranger's bytes may hang or crash it, and nothing else.
 
-The parent writes the bytes to the child's stdin and reads JSON from its stdout. The child limits
-its own processor time and memory; the parent ends it when the wall clock runs out.
+The child is `functions.text_collection.reader`. It limits its own processor time and memory; the
+parent ends it when the wall clock runs out.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ import asyncio
 import json
 import os
 import sys
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from functions.text_collection.parsing import Parsed, UnreadableError, parse
 
@@ -26,11 +25,16 @@ class Limits:
 
 
 async def parse_apart(data: bytes, form: str, charset: str | None, limits: Limits) -> Parsed:
-    """Parse in a child process; raises UnreadableError, also for a document that breaks it."""
+    """Parse in a child process; raises UnreadableError, also for a document that breaks it.
+
+    Plain text has no structure to break a parser with, and is decoded here.
+    """
+    if form == "text":
+        return await asyncio.to_thread(parse, data, form, charset)
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        __name__,
+        "functions.text_collection.reader",
         *(form, charset or "", str(limits.seconds), str(limits.memory)),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
@@ -56,36 +60,3 @@ def _parsed(answer: bytes, status: int | None) -> Parsed:
     if "unreadable" in said:
         raise UnreadableError(said["unreadable"])
     return Parsed.from_json(said["parsed"])
-
-
-def answer_to(data: bytes, form: str, charset: str | None) -> dict[str, Any]:
-    """Return the child's answer: {"parsed": ...} or {"unreadable": reason}."""
-    try:
-        return {"parsed": asdict(parse(data, form, charset))}
-    except UnreadableError as error:
-        reason = str(error)
-    except MemoryError:
-        reason = "reading it takes more memory than allowed"
-    except RecursionError:
-        reason = "it is nested too deeply"
-    except Exception as error:  # noqa: BLE001 - a stranger's bytes may break a parser anyhow
-        reason = f"its {form} structure is broken ({type(error).__name__}: {error})"
-    return {"unreadable": reason}
-
-
-def main(arguments: list[str]) -> None:
-    """Be the child: arguments are the format, the charset or "", seconds and bytes of memory."""
-    import logging
-    import resource  # the child's only; not every platform has it
-
-    logging.disable()  # parsers log what they work around; the outcome is the answer
-    form, charset, seconds, memory = arguments
-    whole = int(float(seconds)) + 1
-    resource.setrlimit(resource.RLIMIT_CPU, (whole, whole + 1))
-    resource.setrlimit(resource.RLIMIT_AS, (int(memory), int(memory)))
-    answer = answer_to(sys.stdin.buffer.read(), form, charset or None)
-    sys.stdout.write(json.dumps(answer))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -29,6 +29,8 @@ _BORROWED: Final = 3
 """As many vectors' weight does the mean of all have in the mean of a script."""
 _HANDICAP: Final = 2
 """Ranks by which a rank by meaning stands in for one by word: a real one wins a near tie."""
+_LEAST: Final = 1e-6
+"""Keeps a vector that is its own mean from a division by zero."""
 _BLOCK: Final = 2048
 """Vectors compared at a time: 3 MB."""
 
@@ -80,7 +82,7 @@ def nearest(
     """
     best: list[Near] = []
     for block in _blocks(passages):
-        found = [*best, *_compared(block, question)]
+        found = [*best, *_compared(block, question, depth)]
         best = sorted(found, key=lambda near: (-near.closeness, near.key))[:depth]
     return best
 
@@ -101,27 +103,37 @@ def fuse(near: Sequence[int], worded: Sequence[int], foreign: Collection[int]) -
     return dict(sorted(scores.items(), key=lambda item: -item[1]))
 
 
-def _compared(block: list[tuple[int, str, bytes]], question: Question) -> Iterator[Near]:
+def _compared(
+    block: list[tuple[int, str, bytes]], question: Question, depth: int
+) -> Iterator[Near]:
     import numpy as np
 
     matrix = _matrix([vector for _, _, vector in block])
-    centres = np.stack([question.means[script] for _, script, _ in block])
-    similarities = (matrix @ question.vector).tolist()
-    closenesses = (_unit(matrix - centres) @ _unit(_centred(question))).tolist()
-    for (key, script, _), close, similar in zip(block, closenesses, similarities, strict=True):
-        yield Near(key, close, similar, foreign=script != question.script)
+    similar = matrix @ question.vector
+    close = _closeness(matrix, [script for _, script, _ in block], question)
+    for at in np.argsort(-close, kind="stable")[:depth].tolist():
+        key, script, _ = block[at]
+        foreign = script != question.script
+        yield Near(key, float(close[at]), float(similar[at]), foreign=foreign)
 
 
-def _centred(question: Question) -> Vector:
-    return question.vector - question.means[question.script]
+def _closeness(matrix: Vector, scripts: Sequence[str], question: Question) -> Vector:
+    """Return the cosines of centred unit vectors and the centred question.
 
-
-def _unit(vectors: Vector) -> Vector:
+    By the products with means, not by subtracting them from each vector: |v-m|^2 = 1-2vm+|m|^2.
+    """
     import numpy as np
 
-    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    unit: Vector = vectors / np.maximum(lengths, 1e-6)
-    return unit
+    places = {script: place for place, script in enumerate(question.means)}
+    own = np.fromiter((places[script] for script in scripts), np.intp, len(scripts))
+    centres = np.stack(list(question.means.values()))
+    asked = question.vector - question.means[question.script]
+    asked /= max(float(np.linalg.norm(asked)), _LEAST)
+    products = matrix @ np.vstack([asked, centres]).T
+    squares = 1 - 2 * products[np.arange(len(own)), own + 1] + (centres**2).sum(axis=1)[own]
+    lengths = np.sqrt(np.maximum(squares, _LEAST))
+    closeness: Vector = (products[:, 0] - (centres @ asked)[own]) / lengths
+    return closeness
 
 
 def _matrix(vectors: Sequence[bytes]) -> Vector:
