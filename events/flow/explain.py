@@ -60,7 +60,7 @@ def _told(place: Place, error: ErrorDetails) -> tuple[Place, str]:
     if kind == UNKNOWN:
         return place, _unknown(place, context["expected"])
     if kind == "missing":
-        return place, f"the property '{place.path[-1]}' is missing {_in(place.parent)}"
+        return place, f"the property '{place.path[-1]}' is missing in {place.parent}"
     if kind == RULE:
         return place, f"{place}: {context.get('message', error['msg'])}"
     if place.path[-1:] == ("[key]",):
