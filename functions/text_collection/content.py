@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from functions.text_collection.models import Document, Format
 
 _PASSING: Final = frozenset({408, 425, 429})
+_BINARY: Final = ("pdf", "docx")
 _SECONDS: Final = 60.0
 """Longest that fetching a document may take."""
 
@@ -119,14 +120,23 @@ def _too_large(document: Document, size: str, most: int) -> ToolError:
 
 
 def _form(document: Document, media_type: str | None, data: bytes) -> Format:
-    names = (document.filename, document.url, document.object, document.source)
+    names = (document.filename, document.url, document.object)
     found = detect(explicit=document.format, media_types=[media_type], names=names, data=data)
-    if found is None and document.text is not None:
-        return "text"
+    if document.text is not None:
+        return _inline(document, found)
     if found is None:
         hint = f"its format is not known (media type {media_type or 'not given'})"
         raise unreadable(document, f"{hint}; set format to one of {', '.join(FORMATS)}")
     return found
+
+
+def _inline(document: Document, found: Format | None) -> Format:
+    """Return inline text's format; a name like `x.pdf` says where the text was taken from."""
+    if found not in _BINARY:
+        return found or "text"
+    if document.format in _BINARY:
+        raise unreadable(document, f"text cannot be {found}; send its bytes as data, base64")
+    return "text"
 
 
 def _charset(document: Document, media_type: str | None) -> str | None:

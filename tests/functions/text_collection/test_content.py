@@ -6,6 +6,7 @@ import base64
 import io
 import zipfile
 from dataclasses import replace
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +15,7 @@ from aiohttp.test_utils import TestServer
 from pydantic import ValidationError
 
 from events.errors import ErrorType, RetryableError, ToolError
+from functions.host.egress import EgressRefused, Policy, session
 from functions.text_collection.handler import handle
 from functions.text_collection.models import In
 
@@ -97,6 +99,18 @@ async def test_a_url_that_fails(
         await call("ingest", document=document)
     assert isinstance(raised.value, RetryableError) is retried
     assert getattr(raised.value, "retry_after", 7.0) == 7.0
+
+
+async def test_the_egress_policy_holds(context: Context, server: TestServer) -> None:
+    """What the egress policy refuses is a terminal refusal, not a failure to try again."""
+    url = str(server.make_url("/owls"))
+    request = In.model_validate({"operation": "ingest", "document": {"id": "o", "url": url}})
+    async with session(Policy()) as guarded:
+        with pytest.raises(EgressRefused):
+            await handle(request, replace(context, http=guarded))
+    async with session(Policy((ip_network("127.0.0.0/8"),))) as allowing:
+        result = await handle(request, replace(context, http=allowing))
+    assert result.model_dump()["outcome"] == "added"
 
 
 async def test_an_unreachable_url_is_retried(call: Call, unused_tcp_port: int) -> None:
@@ -232,3 +246,22 @@ async def test_bad_base64_is_named(call: Call) -> None:
     """Data that is not base64 is a terminal error."""
     with pytest.raises(ToolError, match="not base64"):
         await call("ingest", document={"id": "b", "data": "%%%", "filename": "a.txt"})
+
+
+@pytest.mark.parametrize(
+    ("hints", "text"),
+    [
+        ({"filename": "notes.pdf"}, "# No heading"),
+        ({"source": "https://example.com/a.html"}, "# No heading"),
+        ({"filename": "notes.md"}, "# No heading"),
+        ({"media_type": "text/html"}, "<p>Words</p>"),
+    ],
+)
+async def test_inline_text_is_text(call: Call, hints: dict[str, str], text: str) -> None:
+    """Inline text is text, Markdown or HTML, whatever the file it was taken from is called."""
+    made = await call("ingest", document={"id": "n", "text": text, **hints})
+    assert made["outcome"] == "added"
+    found = (await call("search", query="heading words", mode="keyword"))["results"][0]
+    assert found["text"] == ("Words" if "media_type" in hints else text)
+    with pytest.raises(ToolError, match="text cannot be docx"):
+        await call("ingest", document={"id": "n", "text": text, "format": "docx"})
