@@ -1,0 +1,1 @@
+"""`call: http` of the Serverless Workflow DSL."""
