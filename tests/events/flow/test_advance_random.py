@@ -1,0 +1,288 @@
+"""`advance` against a plain recursive interpreter, on flows made up at random."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from events.errors import Problem
+from events.flow.expressions import ExpressionError
+from events.flow.steps import ScopeCompleted, ScopeFaulted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from events.flow.steps import TaskRequest
+    from events.flow.syntax import Flow
+
+Json = Any
+
+
+def fail(reason: str) -> Json:
+    """Fail as jq would."""
+    raise ExpressionError(reason)
+
+
+PROGRAMS: dict[str, Callable[[Json, Mapping[str, Json]], Json]] = {
+    "add one": lambda data, _: {"n": data["n"] + 1},
+    "double": lambda data, _: {"n": data["n"] * 2},
+    "add variables": lambda data, a: {"n": data["n"] + a.get("item", 0) + a.get("index", 0)},
+    "add context": lambda data, a: {"n": data["n"] + a["context"]["n"]},
+    "status": lambda data, a: {"n": data["n"] + a.get("error", {"status": 0})["status"]},
+    "even": lambda data, _: data["n"] % 2 == 0,
+    "small": lambda data, _: data["n"] < 20,
+    "context even": lambda _, a: a["context"]["n"] % 2 == 0,
+    "no items": lambda _data, _: [],
+    "items": lambda data, _: [data["n"] % 5, 3, 5],
+    "number": lambda data, _: data["n"],
+    "fail": lambda _data, _: fail("as told"),
+}
+
+
+def evaluate(program: str, data: Json, arguments: Mapping[str, Json]) -> Json:
+    """Evaluate one of the few programs these flows use."""
+    return PROGRAMS[program](data, arguments)
+
+
+def answer(request: TaskRequest) -> Json:
+    """Answer by the visit: every third call of a task faults."""
+    visit = int(request.instance.rsplit("#", 1)[1])
+    if visit % 3 == 0:
+        return Problem("https://x.test/tool", 503, "Busy")
+    return {"n": request.input["n"] + visit}
+
+
+@dataclass
+class RaisedError(Exception):
+    """An error on its way up: its status, type and where it was raised."""
+
+    status: int
+    kind: str
+    instance: str
+
+
+class EndedError(Exception):
+    """`then: end`, with the output."""
+
+
+class Reference:
+    """What the DSL means, said again as one recursive function per construct."""
+
+    def __init__(self, data: Json) -> None:
+        self.context: Json = data if isinstance(data, dict) else {}
+        self.visits: dict[str, int] = {}
+
+    def flow(self, tasks: list[Json], data: Json) -> Json:
+        """Return the output of a flow."""
+        try:
+            return self.sequence(tasks, "/do", data, {})
+        except EndedError as end:
+            return end.args[0]
+
+    def sequence(self, tasks: list[Json], at: str, data: Json, names: dict[str, Json]) -> Json:
+        """Do the tasks as their directives say."""
+        order = [next(iter(each)) for each in tasks]
+        index = 0
+        while index < len(tasks):
+            name = order[index]
+            data, then = self.task(tasks[index][name], f"{at}/{index}/{name}", data, names)
+            if then == "end":
+                raise EndedError(data)
+            if then == "exit":
+                return data
+            index = order.index(then) if then in order else index + 1
+        return data
+
+    def task(self, task: Json, at: str, raw: Json, names: dict[str, Json]) -> tuple[Json, Any]:
+        """Do one task with everything all tasks have; return its output and directive."""
+        self.visits[at] = self.visits.get(at, 0) + 1
+        if "if" in task and not self.value(task["if"], raw, at, names):
+            return raw, None
+        data = self.value(task["input"]["from"], raw, at, names) if "input" in task else raw
+        output, then = self.body(task, at, data, names)
+        if "output" in task:
+            output = self.value(task["output"]["as"], output, at, names)
+        if "export" in task:
+            self.context = self.value(task["export"]["as"], output, at, names)
+        return output, then or task.get("then")
+
+    def body(self, task: Json, at: str, data: Json, names: dict[str, Json]) -> tuple[Json, Any]:
+        """Do what the keyword says."""
+        if "set" in task:
+            return self.value(task["set"][3:-2], data, at, names), None
+        if "raise" in task:
+            raise RaisedError(task["raise"]["error"]["status"], "https://x.test/raised", at)
+        if "call" in task:
+            return self.call(at, data), None
+        if "switch" in task:
+            return data, self.switch(task["switch"], at, data, names)
+        if "try" in task:
+            return self.try_(task, at, data, names), None
+        if "for" in task:
+            return self.for_(task, at, data, names), None
+        return self.sequence(task["do"], f"{at}/do", data, names), None
+
+    def call(self, at: str, data: Json) -> Json:
+        """Get the answer that `answer` gives."""
+        visit = self.visits[at]
+        if visit % 3 == 0:
+            raise RaisedError(503, "https://x.test/tool", at)
+        return {"n": data["n"] + visit}
+
+    def switch(self, cases: list[Json], at: str, data: Json, names: dict[str, Json]) -> Any:
+        """Return the directive of the case that holds."""
+        default = None
+        for each in cases:
+            [case] = each.values()
+            if "when" not in case:
+                default = default or case["then"]
+            elif self.value(case["when"], data, at, names):
+                return case["then"]
+        return default
+
+    def for_(self, task: Json, at: str, data: Json, names: dict[str, Json]) -> Json:
+        """Go through the items."""
+        for index, item in enumerate(self.value(task["for"]["in"], data, at, names)):
+            inner = {**names, "item": item, "index": index}
+            if "while" in task and not self.value(task["while"], data, at, inner):
+                break
+            data = self.sequence(task["do"], f"{at}/do", data, inner)
+        return data
+
+    def try_(self, task: Json, at: str, data: Json, names: dict[str, Json]) -> Json:
+        """Do the list; handle what it raises."""
+        try:
+            return self.sequence(task["try"], f"{at}/try", data, names)
+        except RaisedError as error:
+            catch = task["catch"]
+            if (
+                error.status
+                != catch.get("errors", {"with": {"status": error.status}})["with"]["status"]
+            ):
+                raise
+            inner = {**names, "error": {"status": error.status}}
+            if "when" in catch and not self.value(catch["when"], data, at, inner):
+                raise
+            return self.sequence(catch.get("do", []), f"{at}/catch/do", data, inner)
+
+    def value(self, program: str, data: Json, at: str, names: dict[str, Json]) -> Json:
+        """Evaluate one program."""
+        try:
+            return evaluate(program, data, {"context": self.context, **names})
+        except ExpressionError:
+            raise RaisedError(400, "expression", at) from None
+
+
+values = st.sampled_from(["add one", "double", "add variables", "add context", "status"])
+failing = st.integers(0, 19).flatmap(lambda n: values if n else st.just("fail"))
+conditions = st.sampled_from(["even", "small", "context even"])
+statuses = st.sampled_from([400, 503])
+
+
+def plain() -> st.SearchStrategy[Json]:
+    """Make tasks that hold no others."""
+    raised = st.builds(
+        lambda s: {"error": {"type": "https://x.test/raised", "status": s}}, statuses
+    )
+    return st.one_of(
+        st.builds(lambda p: {"set": "${ " + p + " }"}, failing),
+        st.builds(lambda e: {"raise": e}, raised),
+        st.just({"call": "tool", "with": {"n": "${ number }"}}),
+    )
+
+
+def tasks_of(inner: st.SearchStrategy[Json]) -> st.SearchStrategy[Json]:
+    """Make task lists whose directives only go forward, so that every flow ends."""
+    return st.lists(inner, max_size=4).flatmap(_linked)
+
+
+@st.composite
+def _linked(draw: st.DrawFn, bodies: list[Json]) -> list[Json]:
+    names = [f"t{index}" for index in range(len(bodies))]
+    tasks = []
+    for index, body in enumerate(bodies):
+        task = dict(body)
+        directives = st.sampled_from(["continue", "exit", "end", *names[index + 1 :]])
+        if draw(st.integers(0, 5)) == 0:
+            cases = draw(
+                st.lists(st.tuples(conditions | st.none(), directives), min_size=1, max_size=3)
+            )
+            task = {"switch": [_case(n, when, then) for n, (when, then) in enumerate(cases)]}
+        task |= draw(extras)
+        if draw(st.integers(0, 3)) == 0:
+            task["then"] = draw(directives)
+        tasks.append({names[index]: task})
+    return tasks
+
+
+def _case(number: int, when: str | None, then: str) -> Json:
+    return {f"c{number}": {"then": then, **({"when": when} if when else {})}}
+
+
+extras = st.fixed_dictionaries(
+    {},
+    optional={
+        "if": conditions,
+        "input": failing.map(lambda p: {"from": p}),
+        "output": failing.map(lambda p: {"as": p}),
+        "export": failing.map(lambda p: {"as": p}),
+    },
+)
+
+
+def composite(inner: st.SearchStrategy[Json]) -> st.SearchStrategy[Json]:
+    """Make tasks that hold others."""
+    lists = tasks_of(inner)
+    catch = st.fixed_dictionaries(
+        {},
+        optional={
+            "errors": statuses.map(lambda s: {"with": {"status": s}}),
+            "when": conditions,
+            "do": lists,
+        },
+    )
+    for_in = st.sampled_from(["items", "items", "items", "no items"]).map(lambda p: {"in": p})
+    return st.one_of(
+        st.builds(lambda do: {"do": do}, lists),
+        st.builds(lambda tried, caught: {"try": tried, "catch": caught}, lists, catch),
+        st.builds(lambda each, do: {"for": each, "do": do}, for_in, lists),
+        st.builds(
+            lambda each, w, do: {"for": each, "while": w, "do": do}, for_in, conditions, lists
+        ),
+    )
+
+
+flows = tasks_of(st.recursive(plain(), composite, max_leaves=16))
+
+
+@settings(max_examples=400, deadline=None)
+@given(tasks=flows, number=st.integers(0, 9))
+def test_the_machine_means_what_the_reference_says(
+    tasks: list[Json], number: int, make_interpreter: Any, flow_of: Callable[..., Flow]
+) -> None:
+    """Output, context and every visit agree, and an error is the same at the same place."""
+    data = {"n": number}
+    interpreter = make_interpreter(evaluate)
+    status = interpreter.status(flow_of(*tasks), data, answer)
+    reference = Reference(data)
+    state = interpreter.steps[-1].state
+    expected = outcome(reference, tasks, data)
+    if isinstance(expected, RaisedError):
+        assert isinstance(status, ScopeFaulted)
+        problem = status.problem
+        assert (problem.status, problem.instance) == (expected.status, expected.instance)
+    else:
+        assert status == ScopeCompleted(expected)
+        assert state["context"] == reference.context
+    assert state["visits"] == reference.visits
+
+
+def outcome(reference: Reference, tasks: list[Json], data: Json) -> Json | RaisedError:
+    """Return the reference's output, or the error it ends with."""
+    try:
+        return reference.flow(tasks, data)
+    except RaisedError as error:
+        return error
