@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from events.flow.misfit import target
+
 Json = Any
 Schema = Any
 
@@ -46,8 +48,8 @@ class Relaxing:
             return schema
         relaxed = {name: part for name, part in schema.items() if name not in _EXACT}
         if "$ref" in relaxed:
-            target = self._target(relaxed.pop("$ref"))
-            inner = self.relaxed(target, value, depth + 1)
+            referred = target(self.root, relaxed.pop("$ref"))
+            inner = self.relaxed(referred, value, depth + 1)
             relaxed["allOf"] = [*relaxed.get("allOf", ()), inner]
         self._combine(relaxed, value, depth)
         if isinstance(value, dict):
@@ -62,17 +64,6 @@ class Relaxing:
             return True
         parts = value.values() if isinstance(value, dict) else value
         return isinstance(value, dict | list) and any(self.partly(part) for part in parts)
-
-    def _target(self, reference: str) -> Schema:
-        target: Schema = self.root
-        if not reference.startswith("#"):
-            return ANYTHING
-        for part in reference[1:].split("/")[1:]:
-            key = part.replace("~1", "/").replace("~0", "~")
-            if not isinstance(target, Mapping) or key not in target:
-                return ANYTHING
-            target = target[key]
-        return target
 
     def _combine(self, relaxed: dict[str, Schema], value: Json, depth: int) -> None:
         for name in ("allOf", "anyOf", "oneOf"):
