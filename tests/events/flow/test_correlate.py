@@ -1,0 +1,128 @@
+"""Which events start a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from events.flow import correlate
+from events.flow.syntax.event import EventFilter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from events.flow.syntax import Flow
+    from functions.host.jq import JqPool
+
+EVENT = {
+    "specversion": "1.0",
+    "id": "1",
+    "source": "https://clinic.test/ward?x=1",
+    "type": "com.clinic.temperature.v1",
+    "subject": "patient/7",
+    "priority": 5,
+    "urgent": True,
+    "data": {"temperature": 39.5, "patient": {"id": 7, "ward": "b"}},
+}
+
+
+def wanted(**attributes: Any) -> EventFilter:
+    """Make a filter."""
+    return EventFilter.model_validate({"with": attributes})
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ({"type": "com.clinic.temperature.v1"}, True),
+        ({"type": "com.clinic.temperature.v2"}, False),
+        ({"type": "com-clinic-temperature-v1"}, False),
+        ({"type": "com.clinic.temperature"}, False),
+        ({"type": ".*"}, True),
+        ({"type": r"^com\.clinic\."}, True),
+        ({"type": r"\.clinic\.(bpm|temperature)\.v[0-9]+$"}, True),
+        ({"type": r"^clinic\."}, False),
+        ({"type": "("}, False),
+        ({"source": "https://clinic.test/ward?x=1"}, True),
+        ({"type": '${ startswith("com.") }'}, True),
+        ({"type": '${ startswith("org.") }'}, False),
+        ({"type": '${ "com.clinic" + ".temperature.v1" }'}, True),
+        ({"type": "${ error }"}, False),
+        ({"type": "${ empty }"}, False),
+        ({"data": "${ .temperature > 38 }"}, True),
+        ({"data": "${ .temperature > 40 }"}, False),
+        ({"data": {"patient": {"id": 7}}}, True),
+        ({"data": {"patient": {"id": 8}}}, False),
+        ({"data": {"patient": {"ward": "^[ab]$", "id": "${ . < 10 }"}}}, True),
+        ({"data": {"nothing": None}}, False),
+        ({"priority": 5}, True),
+        ({"priority": "5"}, True),
+        ({"priority": 6}, False),
+        ({"urgent": True}, True),
+        ({"urgent": "true"}, True),
+        ({"urgent": 1}, False),
+        ({"absent": ".*"}, False),
+        ({"absent": "${ true }"}, False),
+        ({"type": "com.clinic.temperature.v1", "subject": "patient/8"}, False),
+    ],
+)
+def test_what_matches(jq: JqPool, attributes: dict[str, Any], expected: bool) -> None:
+    """Literals are equal, patterns are found, expressions decide; every attribute must agree."""
+    assert correlate.matches(wanted(**attributes), EVENT, jq) is expected
+
+
+def test_an_endless_pattern_shuts_the_door(jq: JqPool) -> None:
+    """A pattern that never ends is stopped and does not match."""
+    event = {**EVENT, "subject": "a" * 64}
+    assert not correlate.matches(wanted(subject="${ last(repeat(1)) }"), event, jq)
+    assert not correlate.matches(wanted(subject="^(a|a)*(a|a)*b$"), event, jq)
+
+
+def test_literals_are_compared_first(jq: JqPool) -> None:
+    """A type that differs is enough: no expression is evaluated for it."""
+
+    def never(program: str, data: Any, arguments: Any) -> Any:
+        raise AssertionError((program, data, arguments))
+
+    filter_ = wanted(data="${ .temperature > 38 }", type="other")
+    assert not correlate.matches(filter_, EVENT, never)
+    assert not correlate.matches(filter_, EVENT, jq)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ({"type": "com.clinic.temperature.v1", "data": "${ . }"}, "com.clinic.temperature.v1"),
+        ({"type": r"com\.clinic\..*"}, None),
+        ({"type": "${ true }"}, None),
+        ({"source": "https://clinic.test"}, None),
+    ],
+)
+def test_an_exact_type_can_be_indexed(attributes: dict[str, Any], expected: str | None) -> None:
+    """Only a type given literally names the one type that can match."""
+    assert correlate.exact_type(wanted(**attributes)) == expected
+
+
+@pytest.mark.parametrize(
+    ("schedule", "types"),
+    [
+        (None, []),
+        ({"cron": "* * * * *"}, []),
+        ({"on": {"one": {"with": {"type": "a"}}}}, ["a"]),
+        ({"on": {"any": [{"with": {"type": "a"}}, {"with": {"type": "b"}}]}}, ["a", "b"]),
+        ({"on": {"all": [{"with": {"type": "a"}}]}}, []),
+    ],
+)
+def test_the_filters_of_a_flow(
+    flow_of: Callable[..., Flow], schedule: Any, types: list[str]
+) -> None:
+    """One event, or any one of several, starts a run; waiting for all of several comes later."""
+    flow = flow_of(schedule=schedule) if schedule else flow_of()
+    assert [each.with_.type for each in correlate.filters_of(flow)] == types
+
+
+def test_the_input_of_a_started_run(interpreter: Any, flow_of: Callable[..., Flow]) -> None:
+    """The run's input is the list of its events, reachable as `$workflow.input[0]` too."""
+    flow = flow_of({"a": {"set": "${ [.[0].data.patient.id, $workflow.input[0].type] }"}})
+    assert interpreter.run(flow, correlate.input_of(EVENT)) == [7, EVENT["type"]]
