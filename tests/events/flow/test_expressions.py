@@ -120,43 +120,11 @@ def test_long_programs_are_quoted_short() -> None:
     assert len(expressions.shown("x" * 1000)) == 200
 
 
-expression_text = st.lists(
-    st.sampled_from(
-        [
-            ".",
-            ".a",
-            "1",
-            "|",
-            ",",
-            "(",
-            ")",
-            "[",
-            "]",
-            "{",
-            "}",
-            "as",
-            "$x",
-            '"',
-            "\\",
-            "#",
-            "\n",
-            "def f:",
-            ";",
-            "if",
-            "then",
-            "else",
-            "end",
-            "reduce",
-            "label",
-            "//",
-            "?",
-            "f",
-            "+",
-            "try",
-        ]
-    ),
-    max_size=8,
-).map(" ".join)
+WORDS = (
+    *(".", ".a", "1", "|", ",", "(", ")", "[", "]", "{", "}", "as", "$x", '"', "\\", "#", "\n"),
+    *("def f:", ";", "if", "then", "else", "end", "reduce", "label", "//", "?", "f", "+", "try"),
+)
+expression_text = st.lists(st.sampled_from(WORDS), max_size=8).map(" ".join)
 
 
 @given(text=expression_text)
