@@ -1,0 +1,103 @@
+"""Platforms that a command starts: real ones, and nothing of them is left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FLOW = """\
+document: {dsl: '1.0.3', namespace: demo, name: double, version: '1.0.0'}
+do:
+  - double:
+      set: {twice: "${ .n * 2 }"}
+"""
+
+
+@pytest.fixture
+def surroundings(tmp_path: Path) -> dict[str, str]:
+    """Give an environment without settings, whose temporary folders are seen."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("TENDRIL_")}
+    (tmp_path / "temporary").mkdir()
+    return {**inherited, "TMPDIR": str(tmp_path / "temporary")}
+
+
+def test_run_of_a_file_brings_its_own_platform(
+    tmp_path: Path, surroundings: dict[str, str], closed_url: str
+) -> None:
+    """Where none is up, one lives as long as the command: no process and no file stays."""
+    (tmp_path / "double.yaml").write_text(FLOW)
+    (tmp_path / ".tendril").mkdir()
+    (tmp_path / ".tendril" / "platform.json").write_text(json.dumps({"url": closed_url}))
+    done = subprocess.run(
+        [sys.executable, "-m", "knative.cli.main", "run", "double.yaml", "--input", '{"n": 21}'],
+        cwd=tmp_path,
+        env=surroundings,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"twice": 42}), done.stderr
+    assert list((tmp_path / "temporary").iterdir()) == []
+    assert _processes_in(tmp_path / "temporary") == []
+
+
+def test_up_serves_until_ctrl_c(
+    tmp_path: Path, surroundings: dict[str, str], closed_url: str
+) -> None:
+    """`up` says where things are, is found by other commands, and ends cleanly."""
+    port = closed_url.rpartition(":")[2]
+    command = [sys.executable, "-m", "knative.cli.main"]
+    with subprocess.Popen(
+        [*command, "up", "--port", port, "--json"],
+        cwd=tmp_path,
+        env=surroundings,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            places = json.loads(process.stdout.readline())
+            assert places["broker"] == f"{closed_url}/default/default"
+            _until_ready([*command, "status", "--json"], tmp_path, surroundings)
+        finally:
+            process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+    assert _processes_in(tmp_path / ".tendril") == []
+
+
+def _until_ready(command: list[str], folder: Path, environment: dict[str, str]) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        done = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+        )
+        if done.returncode == 0 and json.loads(done.stdout)["ready"]:
+            return
+        time.sleep(0.1)
+    pytest.fail(f"not ready: {done.stdout} {done.stderr}")
+
+
+def _processes_in(folder: Path) -> list[Any]:
+    """Return the processes whose command line or data folder is within `folder`."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            told = [*process.cmdline(), process.environ().get("TENDRIL_DATA", "")]
+        except (psutil.AccessDenied, psutil.NoSuchProcess, psutil.ZombieProcess):
+            continue
+        if any(str(folder) in each for each in told):
+            found.append(process)
+    return found
