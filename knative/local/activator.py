@@ -44,7 +44,6 @@ class Activator:
         self._window = window
         self._grace = grace
         self._liveness = liveness or Liveness()
-        self._templates: dict[str | None, Template] = {}
         self.revisions: dict[str, Revision] = {}
 
     async def start(self) -> None:
@@ -52,19 +51,16 @@ class Activator:
         (self._surroundings.data / "logs").mkdir(parents=True, exist_ok=True)
         self.http = _client()
         self.revisions = {d.service.name: self._revision(d) for d in self._deployments}
-        preloads = {d.service.annotations.preload for d in self._deployments} - {None}
-        self._templates = {
-            preload: self._template(preload) for preload in sorted(map(str, preloads))
-        }
-        self._warming = [asyncio.create_task(_warm(t)) for t in self._templates.values()]
+        self._template = self._make_template()
+        self._warming = asyncio.create_task(_warm(self._template))
         for revision in self.revisions.values():
             revision.keep_up()
 
     async def stop(self, grace: float = DRAIN) -> None:
         """Drain and stop every process; services may still reach the platform meanwhile."""
         await asyncio.gather(*(r.stop(grace) for r in self.revisions.values()))
-        await asyncio.gather(*self._warming)
-        await asyncio.gather(*(t.close() for t in self._templates.values()))
+        await self._warming
+        await self._template.close()
         await self.http.close()
 
     async def request(
@@ -135,22 +131,22 @@ class Activator:
     async def _launch(self, deployment: Deployment) -> Instance:
         async def run(port: int) -> Any:
             command = self._surroundings.command(deployment, port)
-            return await self._template_for(deployment).run(command)
+            return await self._template.run(command)
 
         try:
             return await launch(run, Probes.of(deployment.service))
         except (TemplateError, OSError) as error:
             raise StartFailed(f"could not be started: {error}") from error
 
-    def _template_for(self, deployment: Deployment) -> Template:
-        """Return the template to fork; a plain command may be started by any."""
-        preload = deployment.service.annotations.preload
-        if preload is None and self._templates:
-            return next(iter(self._templates.values()))
-        return self._templates.setdefault(preload, self._template(preload))
+    def _make_template(self) -> Template:
+        """One template for all: it imports every module that a service wants to find loaded.
 
-    def _template(self, preload: str | None) -> Template:
-        return Template(preload, self._surroundings.log("templates"))
+        One process with all of them takes less memory than one for each set, because most of
+        what they import they share.
+        """
+        wanted = {m: None for d in self._deployments for m in d.service.annotations.preload or ()}
+        surroundings = self._surroundings
+        return Template(list(wanted), surroundings.tools, surroundings.log("template"))
 
 
 def _client() -> aiohttp.ClientSession:

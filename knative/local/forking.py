@@ -1,4 +1,4 @@
-"""The program of a template process: imports a module once, then forks services on request.
+"""The program of a template process: imports modules once, then forks services on request.
 
 It stays single-threaded, so that a fork copies a process in a known state, and it is the
 guardian of what it forked: when its control socket closes, because the platform ended or was
@@ -21,10 +21,11 @@ import signal
 import socket
 import sys
 import threading
+import traceback
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from knative.local import lifeline
+from knative.local import lifeline, memory
 
 Job = Mapping[str, Any]
 
@@ -76,7 +77,7 @@ class Forker:
     def _fork(self, job: Job) -> bool:
         """Fork; True in the child."""
         if threading.active_count() > 1:
-            self._say({"id": job["id"], "error": "the preloaded module started threads"})
+            self._say({"id": job["id"], "error": "a preloaded module started threads"})
             return False
         template = os.getpid()
         pid = os.fork()
@@ -154,18 +155,23 @@ def _redirect(log: str) -> None:
 
 
 def main() -> None:
-    """Run a template: arguments are two descriptors (control, lifeline) and a module or ''."""
+    """Run a template: arguments are two descriptors (control, lifeline) and modules."""
     control, pipe = socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2])
     gc.disable()
-    if sys.argv[3]:
-        importlib.import_module(sys.argv[3])
-    import ctypes  # noqa: F401 - imported here once, every child would otherwise pay for it
-
-    gc.collect()
-    gc.freeze()  # what is loaded stays in pages that all children share
+    for module in sys.argv[3:]:
+        _preload(module)
+    memory.settle()
     job = Forker(control, pipe).run()
     if job is not None:
         become(job, pipe)
+
+
+def _preload(module: str) -> None:
+    """Import a module; one that cannot be imported is reported where a service needs it."""
+    try:
+        importlib.import_module(module)
+    except Exception:  # noqa: BLE001 - whatever a module's import may raise
+        traceback.print_exc()
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import uvloop
 
 from knative import toolsets
-from knative.local import wiring
+from knative.local import memory, wiring
 from knative.local.activator import Activator
 from knative.local.broker import Broker
 from knative.local.courier import Courier
@@ -106,6 +106,7 @@ async def _serve(plan: Plan, listener: socket.socket) -> None:
         ticking = asyncio.create_task(sources.run())
         stack.callback(ticking.cancel)
         stack.enter_context(announced(plan.data, url))
+        memory.settle()
         logger.info("up at %s, data in %s", url, plan.data)
         await stopped.wait()
         logger.info("stopping: requests and services have %g s to end", plan.settings.drain)

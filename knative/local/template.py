@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from knative.local.process import Command, Process
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 _LONGEST_LINE: Final = 1 << 20
@@ -26,10 +27,11 @@ class TemplateError(Exception):
 
 
 class Template:
-    """One template process; `preload` is the module it imports first, None for none."""
+    """The template process; `preload` are the modules it imports, `path` where they are found."""
 
-    def __init__(self, preload: str | None, log: Path) -> None:
-        self.preload = preload
+    def __init__(self, preload: Sequence[str], path: Sequence[Path], log: Path) -> None:
+        self._preload = preload
+        self._path = path
         self._log = log
         self._starting = asyncio.Lock()
         self._up = False
@@ -64,7 +66,7 @@ class Template:
     async def _start(self) -> None:
         ours, theirs = socket.socketpair()
         read, write = os.pipe()
-        arguments = [str(theirs.fileno()), str(read), self.preload or ""]
+        arguments = [str(theirs.fileno()), str(read), *self._preload]
         with self._log.open("ab") as log:
             self._popen = subprocess.Popen(  # noqa: ASYNC220, S603 - our own program, a millisecond
                 [sys.executable, "-m", "knative.local.forking", *arguments],
@@ -73,6 +75,7 @@ class Template:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                env={**os.environ, "PYTHONPATH": self._pythonpath()},
             )
         theirs.close()
         os.close(read)
@@ -80,9 +83,13 @@ class Template:
         reader, self._writer = await asyncio.open_unix_connection(sock=ours, limit=_LONGEST_LINE)
         if not await reader.readline():
             await self._gone()
-            raise TemplateError(f"importing {self.preload} failed; see {self._log}")
+            raise TemplateError(f"the template process did not start; see {self._log}")
         self._up = True
-        self._reader = asyncio.create_task(self._read(reader), name=f"template {self.preload}")
+        self._reader = asyncio.create_task(self._read(reader), name="template")
+
+    def _pythonpath(self) -> str:
+        parts = [*map(str, self._path), os.environ.get("PYTHONPATH", "")]
+        return os.pathsep.join(part for part in parts if part)
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
         with contextlib.suppress(OSError):
@@ -96,7 +103,7 @@ class Template:
             return
         asked = self._asked.pop(message["id"])
         if "error" in message:
-            asked.set_exception(TemplateError(f"cannot fork {self.preload}: {message['error']}"))
+            asked.set_exception(TemplateError(f"cannot fork: {message['error']}"))
             return
         process = self._processes[message["pid"]] = Process(message["pid"])
         if asked.cancelled():

@@ -56,7 +56,7 @@ def _seconds(value: object) -> float:
 def _words(value: object) -> tuple[str, ...]:
     words = tuple(shlex.split(_text(value)))
     if not words:
-        raise ValueError("expected a command, found nothing")
+        raise ValueError("expected words, found nothing")
     return words
 
 
@@ -93,9 +93,7 @@ class Annotations(Part):
         default=None, alias="serving.knative.dev/progress-deadline"
     )
     command: Words | None = Field(default=None, alias=TENDRIL + "command")
-    preload: Annotated[str, BeforeValidator(_text)] | None = Field(
-        default=None, alias=TENDRIL + "preload"
-    )
+    preload: Words | None = Field(default=None, alias=TENDRIL + "preload")
     other: Labels = Field(default_factory=dict)
 
     @model_validator(mode="before")

@@ -119,16 +119,24 @@ async def test_crash_in_start(platform: Any) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({PRELOAD: "no_such_module"}, "importing no_such_module failed"),
+        ({COMMAND: "python -m no_such_module"}, "No module named no_such_module"),
         ({PRELOAD: "", COMMAND: "no-such-program"}, "cannot run 'no-such-program': No such file"),
     ],
 )
 async def test_wrong_manifest(platform: Any, changes: dict[str, str], reason: str) -> None:
-    """A preload or a command that does not exist is a 502 that names it."""
+    """A module or a program that does not exist is a 502 that names it."""
     async with platform(**changes) as echo:
         answer = await echo.answer()
     assert answer.status == 502
     assert reason in json.loads(answer.body)["detail"]
+
+
+async def test_broken_preload(platform: Any, tmp_path: Path) -> None:
+    """A module that cannot be preloaded costs nobody else anything, and the log says why."""
+    async with platform(**{PRELOAD: "no_such_module json.tool"}) as echo:
+        assert (await echo.call())["preloaded"]
+    log = (tmp_path / "data" / "logs" / "template.log").read_text()
+    assert "No module named 'no_such_module'" in log
 
 
 async def test_unknown_service(platform: Any) -> None:
