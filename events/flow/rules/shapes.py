@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import jsonschema_rs
 
 from events.flow.expressions import is_expression
+from events.flow.finding import did_you_mean
 from events.flow.place import Place, value_at
 from events.flow.rules.support import SCHEMA_FORMATS, refusal
 from events.flow.rules.visit import Visit, Words, tasks_of
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from events.flow.parse import Parsed
+    from events.flow.syntax.node import Node
 
 _VARIABLE: Final = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]*")
 _ATTRIBUTE: Final = re.compile(r"[a-z0-9]{1,64}")
@@ -36,6 +38,7 @@ def meaningless(parsed: Parsed) -> Iterator[Words]:
         for name in _SCHEMAS:
             yield from _schema(parsed, visit.place(name, "schema"))
         yield from _variables(visit)
+        yield from _ignored(visit)
         if isinstance(visit.task, EmitTask):
             yield from _attributes(visit, visit.task)
         if isinstance(visit.task, SetTask) and isinstance(visit.task.set, str):
@@ -73,6 +76,25 @@ def _variables(visit: Visit) -> Iterator[Words]:
             yield place, f"{place}: '{name}' is no variable name; expected {what}"
         elif name in _ARGUMENTS:
             yield place, f"{place}: ${name} is an argument of the language; choose another name"
+
+
+def _ignored(visit: Visit) -> Iterator[Words]:
+    """Yield properties that the language lets pass and no run would look at."""
+    opened: list[tuple[Place, Node, tuple[str, ...]]] = []
+    if isinstance(visit.task, TryTask) and visit.task.catch.errors:
+        errors = visit.task.catch.errors
+        opened.append((visit.place("catch", "errors"), errors, ()))
+        if errors.with_:
+            opened.append((visit.place("catch", "errors", "with"), errors.with_, ("detail",)))
+    if isinstance(visit.task, EmitTask):
+        opened.append((visit.place("emit", "event"), visit.task.emit.event, ()))
+    for place, node, also in opened:
+        for name in set(node.model_extra or ()).difference(also):
+            known = node.properties()
+            where = Place((*place.path, name), place.task)
+            hint = did_you_mean(name, known)
+            expected = f"expected one of {', '.join(known)}"
+            yield where, f"unknown property '{name}' in {place}; {expected}{hint}"
 
 
 def _attributes(visit: Visit, task: EmitTask) -> Iterator[Words]:
