@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from functions.flow import flows_api, letters_api, runs_api
 from functions.flow.clock import Clock
 from functions.flow.door import Door
+from functions.flow.watch import Watch
 from functions.host.assembly import opened
 from functions.host.serve import service
 from functions.host.settings import Settings
@@ -23,6 +24,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with opened(Settings()) as platform:
         app.state.platform = platform
         app.state.door = Door(platform)
+        app.state.watch = Watch(platform.ledger)
         async with Clock(platform) as clock:
             app.state.clock = clock
             yield

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from events.flow.catalog import UnknownFunction
 from events.flow.check import check
 from events.flow.correlate import exact_type, filters_of
-
 from events.flow.parse import FlowError, parse
 from functions.host.catalog import load
 from functions.host.faults import Refused
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from events.flow.catalog import Catalog
-
     from events.flow.parse import Finding, Parsed
     from functions.host.assembly import Platform
 

@@ -7,9 +7,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from events.flow.correlate import input_of, matches
 
 from events.envelope import to_structured
+from events.flow.correlate import input_of, matches
 from events.flow.syntax import EventFilter
 from events.vocabulary import LIFECYCLE_PREFIX, OWN_PREFIX, identify
 from functions.flow.starting import start

@@ -50,8 +50,11 @@ async def start_run(
         platform, flow, value, door="api", source="/api", key=key, trace=traceparent
     )
     await platform.settler.emit(run, opened, reply=False)
-    run = await _wait(platform, run, _seconds(prefer))
-    response.status_code = 200 if run.status in _ENDED and _seconds(prefer) else 202
+    seconds = _seconds(prefer)
+    if seconds and run.status not in _ENDED:
+        await request.app.state.watch.ended(run.id, seconds)
+        run = await platform.ledger.run(run.id) or run
+    response.status_code = 200 if run.status in _ENDED and seconds else 202
     response.headers["Location"] = f"/runs/{run.id}"
     return await run_view(run, platform.blobs)
 
@@ -68,16 +71,6 @@ def _json(body: bytes) -> Any:
 def _seconds(prefer: str) -> float:
     match = re.search(r"\bwait=(\d{1,6})\b", prefer)
     return min(float(match[1]), _LONGEST_WAIT) if match else 0.0
-
-
-async def _wait(platform: Platform, run: RunRow, seconds: float) -> RunRow:
-    loop = asyncio.get_running_loop()
-    deadline, pause = loop.time() + seconds, 0.002
-    while run.status not in _ENDED and loop.time() < deadline:
-        await asyncio.sleep(pause)
-        pause = min(pause * 1.5, 0.1)
-        run = await platform.ledger.run(run.id) or run
-    return run
 
 
 @router.get("/runs")

@@ -179,6 +179,14 @@ async def test_a_closed_row_asks_to_emit_again(ledger: Ledger) -> None:
     assert claim.verdict is Verdict.AGAIN
 
 
+async def test_ended_runs_are_told_apart(ledger: Ledger) -> None:
+    """Of many runs, `ended` returns exactly those that came to an end."""
+    for name in ("r1", "r2", "r3"):
+        await ledger.open(run(name), first(row(name), run_id=name))
+    await ledger.cancel("r2", NOW)
+    assert await ledger.ended(["r1", "r2", "r3", "r4"]) == ["r2"]
+
+
 async def test_cancel_closes_everything(ledger: Ledger) -> None:
     """After a cancel no claim, record or transition of the run succeeds."""
     await ledger.open(run(), first(row(), row(instance="/do/1/b#1")))

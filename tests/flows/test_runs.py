@@ -29,7 +29,10 @@ do:
   - tell:
       emit:
         event:
-          with: {source: 'https://shop.example', type: com.example.order.counted, data: {n: '${ .n }'}}
+          with:
+            source: https://shop.example
+            type: com.example.order.counted
+            data: {n: '${ .n }'}
       output: {as: .data}
 """
 HEARS = """

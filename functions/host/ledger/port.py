@@ -67,6 +67,9 @@ class Runs(Protocol):
     ) -> list[RunRow]:
         """Return runs, the newest first."""
 
+    async def ended(self, run_ids: Sequence[str]) -> list[str]:
+        """Return those of the runs that completed, faulted or were cancelled."""
+
     async def scope(self, run_id: str, scope: str) -> tuple[str, int]:
         """Return a scope's packed state and its revision."""
 

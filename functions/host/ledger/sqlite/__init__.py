@@ -84,6 +84,9 @@ class SqliteLedger:
     ) -> list[RunRow]:
         return await self._read(lambda db: runs.listed(db, flow, status, limit))
 
+    async def ended(self, run_ids: Sequence[str]) -> list[str]:
+        return await self._read(lambda db: runs.ended(db, run_ids))
+
     async def scope(self, run_id: str, scope: str) -> tuple[str, int]:
         return await self._read(lambda db: runs.scope(db, run_id, scope))
 

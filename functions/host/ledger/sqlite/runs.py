@@ -50,6 +50,16 @@ def listed(
     return [read(row) for row in rows]
 
 
+def ended(db: sqlite3.Connection, run_ids: Sequence[str]) -> list[str]:
+    """Return the runs that ended."""
+    rows = db.execute(
+        "SELECT runs.id FROM runs JOIN json_each(?) ON runs.id = value "
+        "WHERE status IN ('completed', 'faulted', 'cancelled')",
+        (_json(list(run_ids)),),
+    )
+    return [row[0] for row in rows.fetchall()]
+
+
 def scope(db: sqlite3.Connection, run_id: str, name: str) -> tuple[str, int]:
     """Return a scope's packed state and revision."""
     row = db.execute(
