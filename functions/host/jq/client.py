@@ -1,13 +1,15 @@
 """Evaluates expressions in jq workers, from any thread.
 
-A program that runs too long, takes too much memory or kills its process fails its own
-evaluation only: the next one finds a new process.
+A program that runs too long or takes too much memory ends its process and fails its own
+evaluation only: the next one finds a new process. A process that ends for another reason, or
+that somebody froze, is replaced within the evaluation, which is pure and can be done again.
 """
 
 from __future__ import annotations
 
 import queue
 import re
+import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 Json = Any
 
 _NOISE: Final = re.compile(r"^jq: error: | at <top-level>|\n.*$", re.DOTALL)
+_OF_THE_PROGRAM: Final = frozenset({signal.SIGPROF, signal.SIGABRT, signal.SIGSEGV})
 _LINE: Final = re.compile(r", line (\d+), column (\d+):?")
 
 
@@ -97,13 +100,8 @@ class JqPool:
         with self._slot() as slot:
             try:
                 return slot.ask(operation, _utf8(text, program), data)
-            except TimeoutError:
-                limit = f"{self._limits.seconds:g} s"
-                raise _failure(program, f"the expression ran longer than {limit}") from None
-            except WorkerDiedError:
-                limit = f"{self._limits.memory / MIB:g} MiB"
-                reason = f"the expression ended its process; did it need more than {limit}?"
-                raise _failure(program, reason) from None
+            except WorkerDiedError as death:
+                raise _failure(program, _verdict(death, self._limits)) from None
 
 
 class _Slot:
@@ -125,6 +123,15 @@ class _Slot:
         return self._process
 
     def ask(self, operation: bytes, text: bytes, data: bytes) -> tuple[bytes, bytes]:
+        """Ask, and ask a new worker once more where the program was not what ended the first."""
+        try:
+            return self._ask(operation, text, data)
+        except WorkerDiedError as death:
+            if death.by in _OF_THE_PROGRAM:
+                raise
+            return self._ask(operation, text, data)
+
+    def _ask(self, operation: bytes, text: bytes, data: bytes) -> tuple[bytes, bytes]:
         process = self.process()
         try:
             return process.ask(operation, text, data)
@@ -153,6 +160,14 @@ def _result(outcome: bytes, body: bytes, program: str, limits: Limits) -> Json:
     if outcome == b"L":
         raise _failure(program, f"the result is longer than {limits.output / MIB:g} MiB")
     raise _failure(program, _reason(body.decode(errors="replace"), program))
+
+
+def _verdict(death: WorkerDiedError, limits: Limits) -> str:
+    if death.by == signal.SIGPROF:
+        return f"the expression ran longer than {limits.seconds:g} s"
+    if death.by == signal.SIGABRT:
+        return f"the expression needed more than {limits.memory / MIB:g} MiB"
+    return "the expression's process ended twice before it answered"
 
 
 def _failure(program: str, reason: str) -> ExpressionError:

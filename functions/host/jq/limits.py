@@ -13,7 +13,7 @@ class Limits:
     """The bounds of one evaluation; more than any of them is an expression error."""
 
     seconds: float = 1.0
-    """Wall-clock time, compilation included."""
+    """Processor time, compilation included."""
     memory: int = 512 * MIB
     """Address space of the whole worker, in bytes."""
     output: int = MIB

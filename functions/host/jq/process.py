@@ -16,12 +16,21 @@ from functions.host.jq import worker
 if TYPE_CHECKING:
     from functions.host.jq.limits import Limits
 
-_OVERDUE: Final = 3.0
-"""The worker's own alarm, for when nobody is left to kill it, as a multiple of the time limit."""
+_PATIENCE: Final = 10.0
+"""How long an answer is waited for, as a multiple of the limit on processor time: only a worker
+that is frozen, or a machine that is badly short of processors, takes so long."""
 
 
 class WorkerDiedError(Exception):
-    """The process ended, or was never able to start, before it answered."""
+    """The process ended before it answered, or was ended because it did not.
+
+    `by` is the signal that ended it: SIGPROF when it used up its time, SIGABRT when it found no
+    memory, SIGKILL when somebody else, or our patience, ended it.
+    """
+
+    def __init__(self, by: int) -> None:
+        super().__init__(f"the worker ended by signal {by}")
+        self.by = by
 
 
 class JqProcess:
@@ -46,16 +55,19 @@ class JqProcess:
         return self._owner == os.getpid() and self._process.poll() is None
 
     def ask(self, operation: bytes, program: bytes, data: bytes) -> tuple[bytes, bytes]:
-        """Send one request; return outcome and body. Raises TimeoutError, WorkerDiedError."""
-        deadline = time.monotonic() + self._limits.seconds
+        """Send one request; return outcome and body. Raises WorkerDiedError, and is dead then."""
+        patience = self._limits.seconds * _PATIENCE
+        deadline = time.monotonic() + patience
         head = worker.REQUEST.pack(operation, len(program), len(data))
         try:
-            self._socket.settimeout(self._limits.seconds)
+            self._socket.settimeout(patience)
             self._socket.sendall(head + program + data)
             outcome, size = worker.ANSWER.unpack(self._receive(worker.ANSWER.size, deadline))
             return outcome, bytes(self._receive(size, deadline))
-        except (ConnectionError, BrokenPipeError) as error:
-            raise WorkerDiedError from error
+        except TimeoutError:
+            raise WorkerDiedError(self.kill()) from None
+        except OSError:
+            raise WorkerDiedError(self._buried()) from None
 
     def _receive(self, size: int, deadline: float) -> bytearray:
         received = bytearray()
@@ -63,16 +75,22 @@ class JqProcess:
             self._socket.settimeout(max(deadline - time.monotonic(), 1e-6))
             piece = self._socket.recv(size - len(received))
             if not piece:
-                raise WorkerDiedError
+                raise ConnectionResetError
             received += piece
         return received
 
-    def kill(self) -> None:
-        """End the process at once and reap it; safe to call again."""
-        self._socket.close()
+    def kill(self) -> int:
+        """End the process at once, reap it and return the signal; safe to call again."""
         if self._owner == os.getpid():
             self._process.kill()
-            self._process.wait()
+        return self._buried()
+
+    def _buried(self) -> int:
+        """Close the socket, which ends an idle worker, and wait for the end."""
+        self._socket.close()
+        if self._owner != os.getpid():
+            return 0
+        return -self._process.wait()
 
 
 def _spawn(far: socket.socket, limits: Limits) -> subprocess.Popen[bytes]:
@@ -80,7 +98,7 @@ def _spawn(far: socket.socket, limits: Limits) -> subprocess.Popen[bytes]:
     assert binding is not None
     assert binding.origin is not None
     folder = str(Path(binding.origin).parent)
-    arguments = [folder, limits.seconds * _OVERDUE, limits.memory, limits.output]
+    arguments = [folder, limits.seconds, limits.memory, limits.output]
     return subprocess.Popen(  # noqa: S603 - our own interpreter and our own file
         [sys.executable, "-I", "-S", worker.__file__, *map(str, arguments)],
         stdin=far.fileno(),

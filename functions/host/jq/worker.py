@@ -8,9 +8,11 @@ Request: `>cII`, an operation (`E` evaluate, `C` compile), the lengths of progra
 both. Answer: `>cI`, an outcome (`V` a value as JSON text, `N` no output, `F` a failure's message,
 `L` longer than the limit) and the length of its body, then the body.
 
-It ends when the other end of the socket closes. In an endless program it cannot see that, so
-each evaluation arms an alarm that kills the process. (PR_SET_PDEATHSIG would not do: it fires
-when the *thread* that started the process ends, and clients live in thread pools.)
+Its limits end it: SIGPROF when an evaluation took too much processor time (not time on the
+wall: a frozen or starved machine must fault no run; jq never waits), SIGABRT when it finds no
+memory. It ends when the other end of the socket closes, too, and an endless program of a host
+that was killed by SIGPROF. (PR_SET_PDEATHSIG would not do: it fires when the *thread* that
+started the process ends, and clients live in thread pools.)
 """
 
 from __future__ import annotations
@@ -68,9 +70,9 @@ def serve(stream: BinaryIO, programs: Programs, seconds: float, most: int) -> No
     while len(head := stream.read(REQUEST.size)) == REQUEST.size:
         operation, text_size, data_size = REQUEST.unpack(head)
         text, data = stream.read(text_size).decode(), stream.read(data_size).decode()
-        signal.setitimer(signal.ITIMER_REAL, seconds)
+        signal.setitimer(signal.ITIMER_PROF, seconds)
         outcome, body = answer(programs, operation, text, data, most)
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         _write(ANSWER.pack(outcome, len(body)) + body)
 
 
@@ -96,8 +98,11 @@ def main(arguments: list[str]) -> None:
 
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_AS, int(memory))
-    with open(0, "rb", closefd=False) as stream:
-        serve(stream, Programs(jq.compile), float(seconds), int(most))
+    try:
+        with open(0, "rb", closefd=False) as stream:
+            serve(stream, Programs(jq.compile), float(seconds), int(most))
+    except MemoryError:
+        os.abort()  # as jq does
 
 
 if __name__ == "__main__":

@@ -258,7 +258,7 @@ def composite(inner: st.SearchStrategy[Json]) -> st.SearchStrategy[Json]:
 flows = tasks_of(st.recursive(plain(), composite, max_leaves=16))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(tasks=flows, number=st.integers(0, 9))
 def test_the_machine_means_what_the_reference_says(
     tasks: list[Json], number: int, make_interpreter: Any, flow_of: Callable[..., Flow]

@@ -73,7 +73,8 @@ def test_an_endless_program_faults_only_itself(pool: JqPool) -> None:
 
 def test_a_memory_bomb_faults_only_itself(pool: JqPool) -> None:
     """Going over the memory limit kills the worker, not the host."""
-    assert "256 MiB" in refusal(pool, BOMB)
+    assert "needed more than 256 MiB" in refusal(pool, BOMB)
+    assert "needed more than 256 MiB" in refusal(pool, ".a", "x" * (300 << 20))
     assert pool.evaluate(".+1", 1, {}) == 2
 
 
@@ -91,13 +92,36 @@ def test_a_killed_worker_is_replaced(pool: JqPool) -> None:
     assert pool.evaluate(".+1", 1, {}) == 2
 
 
-def test_a_frozen_worker_is_replaced(pool: JqPool) -> None:
-    """SIGSTOP costs one evaluation its time limit; the next has a new worker."""
-    assert pool.evaluate(".+1", 1, {}) == 2
-    for worker in workers():
-        worker.send_signal(signal.SIGSTOP)
-    assert "ran longer" in refusal(pool, ".+1", 1)
-    assert pool.evaluate(".+1", 1, {}) == 2
+def test_a_worker_killed_or_frozen_at_work_is_replaced() -> None:
+    """SIGKILL and SIGSTOP from outside cost time, no evaluation: it is done again, elsewhere."""
+    pool = JqPool(Limits(seconds=0.4))
+    slow = "reduce range(150000) as $i (0; . + $i)"
+    expected = pool.evaluate(slow, None, {})
+    try:
+        for number in (signal.SIGKILL, signal.SIGSTOP):
+            with ThreadPoolExecutor(1) as threads:
+                pool.start()
+                asked = threads.submit(pool.evaluate, slow, None, {})
+                psutil.Process(pool.pids()[0]).send_signal(number)
+                assert asked.result(20) == expected
+    finally:
+        pool.close()
+
+
+def test_time_on_the_wall_does_not_count() -> None:
+    """A worker that was frozen for longer than the limit goes on, and its answer counts."""
+    pool = JqPool(Limits(seconds=0.4))
+    pool.start()
+    worker = psutil.Process(pool.pids()[0])
+    worker.suspend()
+    with ThreadPoolExecutor(1) as threads:
+        asked = threads.submit(pool.evaluate, ".+1", 1, {})
+        frozen = time.monotonic()
+        until(lambda: time.monotonic() - frozen > 0.8)
+        worker.resume()
+        assert asked.result(20) == 2
+    assert pool.pids() == (worker.pid,)
+    pool.close()
 
 
 def test_large_data_goes_through(pool: JqPool) -> None:
