@@ -1,0 +1,1 @@
+"""Chat completions by any OpenAI-compatible provider."""

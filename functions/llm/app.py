@@ -1,0 +1,6 @@
+"""The llm tool as a service."""
+
+from functions.host.serve import serve
+from functions.llm.handler import handle
+
+app = serve(handle, name="llm", version="1.0.0", timeout=240.0)

@@ -1,0 +1,55 @@
+"""Which providers the llm tool asks, and how long it waits for them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PLATFORM: Final = "inference"
+"""The platform's own provider: the service of this name."""
+
+
+class Provider(BaseModel):
+    """One OpenAI-compatible endpoint."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1, description="What flows and errors call it.")
+    url: str = Field(pattern=r"^https?://", description="Its base URL, which ends in /v1 mostly.")
+    model: str = Field("default", description="The model it is asked for.")
+    api_key_env: str = Field("", description="The environment variable that holds its key.")
+    timeout: float = Field(110.0, gt=0, description="Seconds it may take for one answer.")
+
+
+class Settings(BaseSettings):
+    """The settings of the llm tool; durations are in seconds."""
+
+    model_config = SettingsConfigDict(env_prefix="TENDRIL_LLM_", env_file=".env", extra="ignore")
+
+    providers: list[Provider] = Field(
+        default_factory=list,
+        description="JSON list of {name, url, model, api_key_env, timeout}, asked in this order; "
+        "empty: the platform's own inference service",
+    )
+    breaker_failures: int = Field(
+        5, ge=1, description="failures in a row after which a provider is left alone"
+    )
+    breaker_seconds: float = Field(
+        30.0, gt=0, description="how long it is left alone before one request tries it again"
+    )
+    services: str = Field(
+        "http://127.0.0.1:8080/services/{name}",
+        validation_alias="TENDRIL_SERVICES",
+        description="URL template of a sibling service",
+    )
+    egress_allow: str = Field(
+        "", validation_alias="TENDRIL_EGRESS_ALLOW", description="CIDRs that tools may reach"
+    )
+
+    @property
+    def chain(self) -> tuple[Provider, ...]:
+        """The providers in the order they are asked."""
+        own = Provider(name=PLATFORM, url=self.services.replace("{name}", PLATFORM) + "/v1")
+        return tuple(self.providers) or (own,)
