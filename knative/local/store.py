@@ -1,7 +1,9 @@
-"""The broker's durable store: one writing thread, and one commit for all that waits for it.
+"""The broker's durable store: one commit for all that waits for it.
 
-Callers on the event loop hand over changes; the thread takes everything queued, commits once
-(SQLite in WAL mode, synchronous=FULL: a commit is on disk) and reports back to the loop.
+Changes are staged on the event loop, which takes microseconds, and committed by a thread,
+which waits for the disk (SQLite in WAL mode, synchronous=FULL: a commit is on disk). What
+arrives meanwhile is the next group. The thread does nothing else on purpose: each statement
+would have it wait for the interpreter's lock, which a busy event loop hands over late.
 """
 
 from __future__ import annotations
@@ -9,11 +11,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Final
 
@@ -21,23 +22,26 @@ from knative.local import tables
 from knative.local.tables import Change, Kept, Owed, StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    Committed = Callable[[StoreError | None], None]
+    """Called on the event loop once a change is on disk (None) or failed."""
 
 _LOG: Final = logging.getLogger(__name__)
 
 LAZY_SECONDS: Final = 0.05
 """How long a finished delivery may wait for a commit it can share."""
 LAZY_LIMIT: Final = 512
-MAX_GROUP: Final = 1024
-"""Changes in one transaction at most: bounds how long the first one waits."""
+MAX_GROUP: Final = 512
+"""Changes in one transaction at most: bounds how long staging holds the event loop."""
 SHRINK_EVERY: Final = 256
-
-Committed = Callable[[StoreError | None], None]
-"""Called on the event loop once a change is on disk (None) or failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Write:
+    """A change; nobody waits for a lazy one, whose `committed` is None."""
+
     change: Change
     committed: Committed | None
 
@@ -45,7 +49,7 @@ class _Write:
 @dataclass(frozen=True, slots=True)
 class _Read:
     seq: int
-    future: Future[Kept | None]
+    future: asyncio.Future[Kept | None]
 
 
 class Store:
@@ -53,11 +57,17 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._queue: SimpleQueue[_Write | _Read | None] = SimpleQueue()
         self._lazy = Change()
         self._lazy_timer: asyncio.TimerHandle | None = None
-        self._thread: Thread | None = None
+        self._reads: list[_Read] = []
+        self._waiting: deque[_Write] = deque()
+        self._alone: deque[_Write] = deque()
+        self._group: list[_Write] = []
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._commits = 0
+        self._thread: Thread | None = None
+        self._orders: SimpleQueue[bool] = SimpleQueue()
 
     def open(self) -> list[Owed]:
         """Open the file, start the thread and return the deliveries still owed, oldest first.
@@ -74,7 +84,7 @@ class Store:
         self._next_event = int(last) + 1
         self._next_delivery = owed[-1].id + 1 if owed else 1
         self._loop = asyncio.get_running_loop()
-        self._thread = Thread(target=self._run, name="broker-store", daemon=True)
+        self._thread = Thread(target=self._commit, name="broker-store", daemon=True)
         self._thread.start()
         return owed
 
@@ -88,10 +98,11 @@ class Store:
         self._next_delivery += 1
         return self._next_delivery - 1
 
-    def write(self, change: Change, committed: Committed | None) -> None:
+    def write(self, change: Change, committed: Committed) -> None:
         """Make a change durable in the next group; `committed` hears how that went."""
         self._flush()
-        self._queue.put(_Write(change, committed))
+        self._waiting.append(_Write(change, committed))
+        self._begin_soon()
 
     def update(self, owed: Owed) -> None:
         """Note a delivery's new state. Losing this only means another attempt."""
@@ -110,16 +121,18 @@ class Store:
 
     async def load(self, event: int) -> Kept | None:
         """Read an event back; None when it is forgotten. Raises StoreError."""
-        future: Future[Kept | None] = Future()
-        self._queue.put(_Read(event, future))
-        return await asyncio.wrap_future(future)
+        future: asyncio.Future[Kept | None] = self._loop.create_future()
+        self._reads.append(_Read(event, future))
+        self._begin_soon()
+        return await future
 
     async def close(self) -> None:
         """Write what is left, end the thread and close the file."""
         if self._thread is None:
             return
         self._flush()
-        self._queue.put(None)
+        await self._idle.wait()
+        self._orders.put(False)  # noqa: FBT003 - no further commit
         await asyncio.to_thread(self._thread.join)
         self._thread = None
         self._connection.close()
@@ -131,72 +144,70 @@ class Store:
             self._lazy_timer = self._loop.call_later(LAZY_SECONDS, self._flush)
 
     def _flush(self) -> None:
-        if self._lazy_timer is None:
-            return
-        self._lazy_timer.cancel()
-        self._lazy_timer = None
-        self._queue.put(_Write(self._lazy, None))
-        self._lazy = Change()
+        if self._lazy_timer is not None:
+            self._lazy_timer.cancel()
+            self._lazy_timer = None
+        if not self._lazy.empty:
+            self._waiting.append(_Write(self._lazy, None))
+            self._lazy = Change()
+            self._begin_soon()
 
-    def _run(self) -> None:
-        late = Change()  # lazy changes that failed: tried again beside the next ones
-        while True:
-            group = self._take()
-            writes = [entry for entry in group if isinstance(entry, _Write)]
-            for entry in group:
-                if isinstance(entry, _Read):
-                    self._read(entry)
-            if writes:
-                late = self._commit(writes, late)
-            if None in group:
+    def _begin_soon(self) -> None:
+        """Begin in the loop's next turn, unless a group is on its way: its end begins the next."""
+        if self._idle.is_set():
+            self._idle.clear()
+            self._loop.call_soon(self._begin)
+
+    def _begin(self) -> None:
+        """Stage the next group and have it committed; the connection is the loop's till then."""
+        self._read()
+        while self._waiting or self._alone:
+            self._group = self._next_group()
+            together = Change()
+            for write in self._group:
+                together.add(write.change)
+            error = self._staged(together)
+            if error is None:
+                self._orders.put(True)  # noqa: FBT003 - commit
                 return
+            self._failed(error)
+        self._idle.set()
 
-    def _take(self) -> list[_Write | _Read | None]:
-        group = [self._queue.get()]
-        try:
-            while len(group) < MAX_GROUP and group[-1] is not None:
-                group.append(self._queue.get_nowait())
-        except Empty:
-            pass
-        return group
+    def _next_group(self) -> list[_Write]:
+        if self._alone:
+            return [self._alone.popleft()]
+        return [self._waiting.popleft() for _ in range(min(MAX_GROUP, len(self._waiting)))]
 
-    def _read(self, entry: _Read) -> None:
-        if not entry.future.set_running_or_notify_cancel():
-            return
+    def _read(self) -> None:
+        reads, self._reads = self._reads, []
+        for read in reads:
+            if read.future.done():
+                continue
+            try:
+                read.future.set_result(tables.load(self._connection, read.seq))
+            except sqlite3.Error as error:
+                read.future.set_exception(tables.translated(error, self._path))
+
+    def _staged(self, change: Change) -> StoreError | None:
         try:
-            entry.future.set_result(tables.load(self._connection, entry.seq))
+            tables.stage(self._connection, change)
         except sqlite3.Error as error:
-            entry.future.set_exception(tables.translated(error, self._path))
-
-    def _commit(self, writes: list[_Write], late: Change) -> Change:
-        """Commit all as one; where that fails, each alone, those that make room first."""
-        together = Change()
-        together.add(late)
-        for write in writes:
-            together.add(write.change)
-        error = self._applied(together)
-        if error is None:
-            self._report([(write, None) for write in writes])
-            return Change()
-        lazy = [write for write in writes if write.committed is None]
-        for write in lazy:
-            late.add(write.change)
-        lost = self._applied(late) is not None
-        asked = [write for write in writes if write.committed is not None]
-        self._report([(write, self._applied(write.change)) for write in asked])
-        return late if lost else Change()
-
-    def _applied(self, change: Change) -> StoreError | None:
-        try:
-            tables.apply(self._connection, change)
-        except sqlite3.Error as error:
-            _LOG.warning("broker store: %s", error)
             return tables.translated(error, self._path)
-        except Exception as error:  # noqa: BLE001 - the thread outlives whatever one change holds
-            _LOG.exception("broker store: a change that SQLite cannot take")
+        except Exception as error:  # noqa: BLE001 - the store outlives whatever one change holds
             return StoreError(f"{self._path}: {error}")
-        self._shrink_sometimes()
         return None
+
+    def _commit(self) -> None:
+        """Be the thread: commit when told, report to the loop."""
+        while self._orders.get():
+            failure: sqlite3.Error | None = None
+            try:
+                self._connection.commit()
+            except sqlite3.Error as error:
+                failure = error
+            else:
+                self._shrink_sometimes()
+            self._loop.call_soon_threadsafe(self._committed, failure)
 
     def _shrink_sometimes(self) -> None:
         self._commits += 1
@@ -204,12 +215,25 @@ class Store:
             with suppress(sqlite3.Error):  # a full disk: the next time will do
                 tables.shrink(self._connection)
 
-    def _report(self, results: list[tuple[_Write, StoreError | None]]) -> None:
-        heard = [(write.committed, error) for write, error in results if write.committed]
-        if heard:
-            self._loop.call_soon_threadsafe(_tell, heard)
+    def _committed(self, failure: sqlite3.Error | None) -> None:
+        if failure is None:
+            for write in self._group:
+                if write.committed is not None:
+                    self._loop.call_soon(write.committed, None)
+        else:
+            self._connection.rollback()
+            self._failed(tables.translated(failure, self._path))
+        self._begin()
 
-
-def _tell(heard: list[tuple[Committed, StoreError | None]]) -> None:
-    for committed, error in heard:
-        committed(error)
+    def _failed(self, error: StoreError) -> None:
+        """Try each change of a failed group alone, those that make room first."""
+        if len(self._group) > 1:
+            lazy_first = sorted(self._group, key=lambda write: write.committed is not None)
+            self._alone.extend(lazy_first)
+            return
+        [write] = self._group
+        _LOG.warning("broker store: %s", error)
+        if write.committed is None:
+            self._lazy.add(write.change)  # for the next group
+        else:
+            self._loop.call_soon(write.committed, error)

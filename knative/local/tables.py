@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS deliveries (
 ) STRICT;
 """
 MAX_ROWS: Final = 128
-"""Rows of one INSERT: each statement costs the interpreter's lock once, not each row."""
+"""Rows of one INSERT."""
 
 FREE_PAGES: Final = 1024
 """Unused pages the file may keep for the next burst; beyond them it shrinks."""
@@ -75,6 +75,13 @@ class Change:
     updates: list[Owed] = field(default_factory=list)
     finished: list[int] = field(default_factory=list)
     forgotten: list[int] = field(default_factory=list)
+
+    @property
+    def empty(self) -> bool:
+        """Whether it does nothing."""
+        return not (
+            self.events or self.deliveries or self.updates or self.finished or self.forgotten
+        )
 
     def add(self, other: Change) -> None:
         """Take over what another one does."""
@@ -129,8 +136,8 @@ def load(connection: sqlite3.Connection, seq: int) -> Kept | None:
     return Kept(seq, broker, ttl, Event(MappingProxyType(orjson.loads(attributes)), data))
 
 
-def apply(connection: sqlite3.Connection, change: Change) -> None:
-    """Make a change durable, all of it or none of it; raises what went wrong."""
+def stage(connection: sqlite3.Connection, change: Change) -> None:
+    """Write a change in a transaction that is left open for the commit; undo it where it fails."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         _insert(connection, "events", map(_event_row, change.events))
@@ -140,10 +147,9 @@ def apply(connection: sqlite3.Connection, change: Change) -> None:
             connection.executemany(statement, map(_update_row, change.updates))
         _delete(connection, "deliveries", "id", change.finished)
         _delete(connection, "events", "seq", change.forgotten)
-        connection.execute("COMMIT")
-    finally:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
+    except Exception:
+        connection.rollback()
+        raise
 
 
 def shrink(connection: sqlite3.Connection) -> None:
