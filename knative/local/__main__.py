@@ -7,7 +7,6 @@ Exit codes: 0 stopped on request, 1 could not start (the reason on stderr), 2 ba
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,9 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     given = {name: value for name, value in vars(options).items() if value is not None}
     try:
-        settings = Settings(**given)
-        _log(settings.log_level)
-        run(settings)
+        run(Settings(**given))
     except ValidationError as error:
         return _fail("; ".join(_setting(item["loc"], item["msg"]) for item in error.errors()))
     except (FolderInUse, PortInUse, StoreError, ValueError, OSError) as error:
@@ -55,15 +52,6 @@ def _parser() -> argparse.ArgumentParser:
 
 def _setting(path: tuple[int | str, ...], reason: str) -> str:
     return f"TENDRIL_{'_'.join(map(str, path)).upper()}: {reason}"
-
-
-def _log(level: str) -> None:
-    logging.basicConfig(
-        level=level,
-        stream=sys.stderr,
-        format="%(asctime)s %(levelname)s %(message)s",
-    )
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # the runtime says what happens
 
 
 def _fail(reason: str) -> int:

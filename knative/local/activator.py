@@ -12,6 +12,7 @@ from yarl import URL
 from knative.delivery import DeliveryFailed, Response
 from knative.local.instance import Instance, Probes, StartFailed, launch
 from knative.local.journal import Journal
+from knative.local.planting import Planted, Seed, seed
 from knative.local.refusal import UNSERVED, Refusal, refusal
 from knative.local.revision import DRAIN, Liveness, Revision
 from knative.local.scale import GRACE_PERIOD, STABLE_WINDOW, Scale
@@ -38,20 +39,21 @@ class Activator:
         window: float = STABLE_WINDOW,
         grace: float = GRACE_PERIOD,
         liveness: Liveness | None = None,
+        planted: Planted | None = None,
     ) -> None:
         self._deployments = deployments
         self._surroundings = surroundings
         self._window = window
         self._grace = grace
         self._liveness = liveness or Liveness()
+        self._planted = planted
         self.revisions: dict[str, Revision] = {}
 
     async def start(self) -> None:
         """Open the HTTP client, start the templates and every service with a minimum scale."""
-        (self._surroundings.data / "logs").mkdir(parents=True, exist_ok=True)
         self.http = _client()
         self.revisions = {d.service.name: self._revision(d) for d in self._deployments}
-        self._template = self._make_template()
+        self._template = Template(self._seed(), self._planted)
         self._warming = asyncio.create_task(_warm(self._template))
         for revision in self.revisions.values():
             revision.keep_up()
@@ -117,6 +119,9 @@ class Activator:
             pairs = [(name.lower(), value) for name, value in response.headers.items()]
             return Response(response.status, pairs, received)
 
+    def _seed(self) -> Seed:
+        return seed(self._deployments, self._surroundings.data, self._surroundings.tools)
+
     def _revision(self, deployment: Deployment) -> Revision:
         service = deployment.service
         return Revision(
@@ -137,16 +142,6 @@ class Activator:
             return await launch(run, Probes.of(deployment.service))
         except (TemplateError, OSError) as error:
             raise StartFailed(f"could not be started: {error}") from error
-
-    def _make_template(self) -> Template:
-        """One template for all: it imports every module that a service wants to find loaded.
-
-        One process with all of them takes less memory than one for each set, because most of
-        what they import they share.
-        """
-        wanted = {m: None for d in self._deployments for m in d.service.annotations.preload or ()}
-        surroundings = self._surroundings
-        return Template(list(wanted), surroundings.tools, surroundings.log("template"))
 
 
 def _client() -> aiohttp.ClientSession:

@@ -22,7 +22,7 @@ import socket
 import sys
 import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from knative.local import lifeline, memory
@@ -121,7 +121,7 @@ def _kill(group: int) -> None:
 
 def become(job: Job, lifeline_pipe: int) -> None:
     """Turn this forked child into the service that `job` describes; returns when it ends."""
-    _redirect(job["log"])
+    redirect(job["log"])
     os.chdir(job["folder"])
     os.environ.clear()
     os.environ.update(job["env"])
@@ -144,7 +144,8 @@ def _execute(argv: list[str], environment: dict[str, str]) -> NoReturn:
         sys.exit(f"cannot run '{argv[0]}': {error.strerror}; correct the command in service.yaml")
 
 
-def _redirect(log: str) -> None:
+def redirect(log: str) -> None:
+    """Send standard output and error to a file, and read nothing."""
     source = os.open(os.devnull, os.O_RDONLY)
     target = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     os.dup2(source, 0)
@@ -156,9 +157,13 @@ def _redirect(log: str) -> None:
 
 def main() -> None:
     """Run a template: arguments are two descriptors (control, lifeline) and modules."""
-    control, pipe = socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2])
+    work(socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2]), sys.argv[3:])
+
+
+def work(control: socket.socket, pipe: int, modules: Sequence[str]) -> None:
+    """Be a template until the control socket closes or, in a forked child, be its service."""
     gc.disable()
-    for module in sys.argv[3:]:
+    for module in modules:
         _preload(module)
     memory.settle()
     job = Forker(control, pipe).run()

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import signal
+import sys
 import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from knative.local.folder import announced, held
 from knative.local.gateway import Gateway
 from knative.local.ingress import Ingress
 from knative.local.listener import Server, listening, url_of
+from knative.local.planting import fork, seed
 from knative.local.revision import Liveness
 from knative.local.sources import PingSources
 from knative.local.surroundings import Surroundings
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Sequence
 
+    from knative.local.planting import Planted
     from knative.resources import Resource
     from knative.settings import Settings
     from knative.toolsets import Deployment
@@ -78,18 +81,21 @@ def run(settings: Settings) -> None:
     Raises FolderInUse, PortInUse, StoreError or a ValueError when it cannot start.
     """
     plan = Plan.of(settings)
+    # first of all: what is open, running or configured later is not the template's
+    planted = fork(seed(plan.deployments, plan.data, settings.tool_folders))
+    _log(settings.log_level)
     with (
         held(plan.data),
         listening(settings.host, settings.port) as listener,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
-        runner.run(_serve(plan, listener))
+        runner.run(_serve(plan, listener, planted))
 
 
-async def _serve(plan: Plan, listener: socket.socket) -> None:
+async def _serve(plan: Plan, listener: socket.socket, planted: Planted) -> None:
     url = url_of(listener)
     stopped = _on_signals()
-    activator = _activator(plan, url)
+    activator = _activator(plan, url, planted)
     courier = Courier(activator)
     broker = courier.broker = _broker(plan, courier)
     sources = _sources(plan, courier)
@@ -113,7 +119,7 @@ async def _serve(plan: Plan, listener: socket.socket) -> None:
     logger.info("stopped")
 
 
-def _activator(plan: Plan, url: str) -> Activator:
+def _activator(plan: Plan, url: str, planted: Planted) -> Activator:
     settings = plan.settings
     surroundings = Surroundings(
         url=url,
@@ -126,7 +132,12 @@ def _activator(plan: Plan, url: str) -> Activator:
         settings.liveness_period, settings.liveness_timeout, settings.liveness_failures
     )
     return Activator(
-        plan.deployments, surroundings, settings.scale_window, settings.scale_grace, liveness
+        plan.deployments,
+        surroundings,
+        settings.scale_window,
+        settings.scale_grace,
+        liveness,
+        planted,
     )
 
 
@@ -146,6 +157,13 @@ def _broker(plan: Plan, courier: Courier) -> Broker:
 def _sources(plan: Plan, courier: Courier) -> PingSources:
     sources = [resource for resource in plan.resources if isinstance(resource, PingSource)]
     return PingSources(sources, courier.deliver, lambda: datetime.now(UTC))
+
+
+def _log(level: str) -> None:
+    logging.basicConfig(
+        level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
+    )
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # the runtime says what happens
 
 
 def _on_signals() -> asyncio.Event:

@@ -8,16 +8,10 @@ import itertools
 import json
 import os
 import signal
-import socket
-import subprocess
-import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from knative.local.planting import Planted, Seed, spawn
 from knative.local.process import Command, Process
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
 
 _LONGEST_LINE: Final = 1 << 20
 
@@ -27,18 +21,16 @@ class TemplateError(Exception):
 
 
 class Template:
-    """The template process; `preload` are the modules it imports, `path` where they are found."""
+    """The template process: `planted` at the platform's start, or spawned from `seed`."""
 
-    def __init__(self, preload: Sequence[str], path: Sequence[Path], log: Path) -> None:
-        self._preload = preload
-        self._path = path
-        self._log = log
+    def __init__(self, seed: Seed, planted: Planted | None = None) -> None:
+        self._seed = seed
+        self._planted = planted
         self._starting = asyncio.Lock()
         self._up = False
         self._numbers = itertools.count(1)
         self._asked: dict[int, asyncio.Future[Process]] = {}
         self._processes: dict[int, Process] = {}
-        self._lifeline: int | None = None
 
     async def start(self) -> None:
         """Start the process unless it is up; raises TemplateError with its last words."""
@@ -61,41 +53,23 @@ class Template:
             return
         self._writer.close()
         await self._reader
-        await asyncio.to_thread(self._popen.wait)
 
     async def _start(self) -> None:
-        ours, theirs = socket.socketpair()
-        read, write = os.pipe()
-        arguments = [str(theirs.fileno()), str(read), *self._preload]
-        with self._log.open("ab") as log:
-            self._popen = subprocess.Popen(  # noqa: ASYNC220, S603 - our own program, a millisecond
-                [sys.executable, "-m", "knative.local.forking", *arguments],
-                pass_fds=(theirs.fileno(), read),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                env={**os.environ, "PYTHONPATH": self._pythonpath()},
-            )
-        theirs.close()
-        os.close(read)
-        self._lifeline = write
-        reader, self._writer = await asyncio.open_unix_connection(sock=ours, limit=_LONGEST_LINE)
+        planted = self._planted = self._planted or spawn(self._seed)
+        reader, self._writer = await asyncio.open_unix_connection(
+            sock=planted.control, limit=_LONGEST_LINE
+        )
         if not await reader.readline():
-            await self._gone()
-            raise TemplateError(f"the template process did not start; see {self._log}")
+            await self._gone(planted)
+            raise TemplateError(f"the template process did not start; see {self._seed.log}")
         self._up = True
-        self._reader = asyncio.create_task(self._read(reader), name="template")
+        self._reader = asyncio.create_task(self._read(reader, planted), name="template")
 
-    def _pythonpath(self) -> str:
-        parts = [*map(str, self._path), os.environ.get("PYTHONPATH", "")]
-        return os.pathsep.join(part for part in parts if part)
-
-    async def _read(self, reader: asyncio.StreamReader) -> None:
+    async def _read(self, reader: asyncio.StreamReader, planted: Planted) -> None:
         with contextlib.suppress(OSError):
             while line := await reader.readline():
                 self._hear(json.loads(line))
-        await self._gone()
+        await self._gone(planted)
 
     def _hear(self, message: dict[str, Any]) -> None:
         if "exited" in message:
@@ -111,15 +85,14 @@ class Template:
         else:
             asked.set_result(process)
 
-    async def _gone(self) -> None:
+    async def _gone(self, planted: Planted) -> None:
         """The template ended: so did, or now do, all of its children."""
         self._up = False
         self._writer.close()
         with contextlib.suppress(OSError):
             await self._writer.wait_closed()
-        if self._lifeline is not None:
-            os.close(self._lifeline)
-            self._lifeline = None
+        os.close(planted.lifeline)
+        self._planted = None
         for process in self._processes.values():
             process.send(signal.SIGKILL)
             process.end(-signal.SIGKILL)
@@ -128,7 +101,7 @@ class Template:
                 asked.set_exception(TemplateError("the template process ended"))
         self._processes.clear()
         self._asked.clear()
-        await asyncio.to_thread(self._popen.wait)
+        await asyncio.to_thread(planted.wait)
 
 
 def _line(number: int, command: Command) -> bytes:
