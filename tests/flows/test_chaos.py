@@ -124,6 +124,7 @@ async def insist(call: Callable[[], Any]) -> Any:
 
 async def chaos(platform: LocalPlatform, counting: Counting, runs: int, deeds: int) -> None:
     luck = random.Random(SEED)
+    print(f"\nTENDRIL_CHAOS_SEED={SEED}")
     await platform.deploy(flow(counting.url))
     monkey = Monkey(platform, luck)
 
@@ -141,6 +142,7 @@ async def chaos(platform: LocalPlatform, counting: Counting, runs: int, deeds: i
         await monkey.act()
     ids = await asyncio.gather(*starting)
     ended = [await finished(platform, run_id) for run_id in ids]
+    print(dict(monkey.deeds))
     assert [run["output"] for run in ended] == [{"n": n * 10 + 5} for n in range(runs)]
     assert len(counting.keys) == runs * 5, "one idempotency key for each task"
     for run_id in ids:
