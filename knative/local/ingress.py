@@ -27,7 +27,9 @@ MAX_BODY: Final = 1024 * 1024
 """Bytes of one request's body."""
 
 _ALLOW: Final = (b"allow", b"POST, OPTIONS")
-_NO_BODY: Final = (b"content-length", b"0")
+_LENGTH: Final = b"content-length"
+_TYPE: Final = b"content-type"
+_NO_BODY: Final = (_LENGTH, b"0")
 _RETRY: Final = (b"retry-after", b"1")
 _OPTIONS: Final = [
     _ALLOW,
@@ -89,8 +91,8 @@ class Ingress:
 
     async def _accept(self, scope: Scope, receive: Receive) -> None:
         address = _address(scope)
-        headers = [(n.decode("latin-1"), v.decode("latin-1")) for n, v in scope["headers"]]
-        body = await self._body(headers, receive)
+        headers = _headers(scope)
+        body = await self._body(scope, receive)
         try:
             events = parse_batch(headers, body) if is_batch(headers) else [parse(headers, body)]
             await self._broker.accept_all(events, address)
@@ -109,8 +111,8 @@ class Ingress:
             detail = f"nothing was stored: {error}"
             raise Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, detail) from None
 
-    async def _body(self, headers: list[tuple[str, str]], receive: Receive) -> bytes:
-        declared = next((value for name, value in headers if name == "content-length"), "0")
+    async def _body(self, scope: Scope, receive: Receive) -> bytes:
+        declared = next((value for name, value in scope["headers"] if name == _LENGTH), b"0")
         if declared.isdigit() and int(declared) > self._limit:
             raise self._too_large()
         parts, size, more = [], 0, True
@@ -147,6 +149,15 @@ def _address(scope: Scope) -> str:
     return f"{segments[1]}/{segments[2]}"
 
 
+def _headers(scope: Scope) -> list[tuple[str, str]]:
+    """Return the headers that an event is made of; names are in lower case by ASGI."""
+    return [
+        (name.decode("latin-1"), value.decode("latin-1"))
+        for name, value in scope["headers"]
+        if name.startswith(b"ce-") or name == _TYPE
+    ]
+
+
 def _unavailable(detail: str) -> Refusal:
     return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=(_RETRY,))
 
@@ -161,8 +172,8 @@ async def _answer(
 async def _refuse(send: Send, refusal: Refusal) -> None:
     body = refusal.document()
     headers = [
-        (b"content-type", b"application/problem+json"),
-        (b"content-length", str(len(body)).encode()),
+        (_TYPE, b"application/problem+json"),
+        (_LENGTH, str(len(body)).encode()),
         *refusal.headers,
     ]
     await _answer(send, refusal.status, headers, body)

@@ -38,7 +38,7 @@ MAX_GROUP: Final = 512
 SHRINK_EVERY: Final = 256
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Write:
     """A change; nobody waits for a lazy one, whose `committed` is None."""
 
