@@ -17,6 +17,7 @@ from functions.llm.completion import Answer, Question, complaint, read
 from functions.llm.failures import Busy, Unavailable, Unusable, from_status
 
 if TYPE_CHECKING:
+    from functions.host.settings import Settings as HostSettings
     from functions.llm.settings import Provider, Settings
 
 _MAX_ANSWER: Final = 16 * 1024 * 1024
@@ -26,15 +27,15 @@ _OK: Final = 200
 class Client:
     """The connections and circuits that all questions of a process share."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    def __init__(self, settings: Settings, host: HostSettings) -> None:
+        self.chain = settings.chain(host.services)
         self._breakers = Breakers(
             settings.breaker_failures, settings.breaker_seconds, (Busy, Unusable, ToolError)
         )
         policy = reduce(
             lambda policy, provider: policy.allowing(provider.url),
-            settings.chain,
-            Policy.parse(settings.egress_allow),
+            self.chain,
+            Policy.parse(host.egress_allow),
         )
         self._http = session(policy)
 

@@ -54,7 +54,7 @@ async def ask(
 ) -> tuple[Answer, list[Attempt]]:
     """Return the first answer and every attempt; RetryableError when all failed."""
     course, deadline = Course(), time.monotonic() + context.timeout - 1
-    for provider, model in chosen(client.settings.chain, request):
+    for provider, model in chosen(client.chain, request):
         started = time.monotonic()
         seconds = min(provider.timeout, deadline - started)
         if seconds <= 0:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from events.errors import ErrorType, ToolError
+from functions.host.settings import Settings as HostSettings
 from functions.llm.client import Client
 from functions.llm.completion import question
 from functions.llm.fallback import ask
-from functions.llm.models import In, Out, Settings, Usage
+from functions.llm.models import In, Out, Usage
+from functions.llm.settings import Settings
 
 if TYPE_CHECKING:
     from functions.host.context import Context
@@ -42,7 +44,7 @@ async def handle(request: In, context: Context) -> Out:
 
 async def _client() -> Client:
     try:
-        return Client(Settings())
+        return Client(Settings(), HostSettings())
     except ValidationError as error:
         detail = f"the llm tool's settings (TENDRIL_LLM_*) are wrong: {error}"
         raise ToolError(detail, type=ErrorType.CONFIGURATION) from None

@@ -6,10 +6,6 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from functions.llm.settings import Settings
-
-__all__ = ["Attempt", "In", "Message", "Out", "Settings", "Usage"]
-
 
 class Message(BaseModel):
     """One message of a conversation."""

@@ -39,17 +39,11 @@ class Settings(BaseSettings):
     breaker_seconds: float = Field(
         30.0, gt=0, description="how long it is left alone before one request tries it again"
     )
-    services: str = Field(
-        "http://127.0.0.1:8080/services/{name}",
-        validation_alias="TENDRIL_SERVICES",
-        description="URL template of a sibling service",
-    )
-    egress_allow: str = Field(
-        "", validation_alias="TENDRIL_EGRESS_ALLOW", description="CIDRs that tools may reach"
-    )
 
-    @property
-    def chain(self) -> tuple[Provider, ...]:
-        """The providers in the order they are asked."""
-        own = Provider(name=PLATFORM, url=self.services.replace("{name}", PLATFORM) + "/v1")
+    def chain(self, services: str) -> tuple[Provider, ...]:
+        """Return the providers in the order they are asked.
+
+        `services` is the URL template of the platform's own services.
+        """
+        own = Provider(name=PLATFORM, url=services.replace("{name}", PLATFORM) + "/v1")
         return tuple(self.providers) or (own,)
