@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PREFIX: Final = "/services/"
 HOP_BY_HOP: Final = frozenset(
     b"connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer "
-    b"transfer-encoding upgrade expect".split()
+    b"transfer-encoding upgrade expect date".split()
 )
 _CHUNK: Final = 1 << 16
 

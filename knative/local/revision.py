@@ -146,7 +146,8 @@ class Revision:
         if self._starting:
             self._starting.cancel()
             await asyncio.wait([self._starting])
-        if instance := self._instance:
+        instance, self._instance = self._instance, None
+        if instance:
             await instance.process.stop(grace)
         for task in self._watching:
             task.cancel()

@@ -87,6 +87,7 @@ def run(settings: Settings) -> None:
     with (
         held(plan.data),
         listening(settings.host, settings.port) as listener,
+        announced(plan.data, url_of(listener)),
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
         runner.run(_serve(plan, listener, planted))
@@ -111,7 +112,6 @@ async def _serve(plan: Plan, listener: socket.socket, planted: Planted) -> None:
         server.start()
         ticking = asyncio.create_task(sources.run())
         stack.callback(ticking.cancel)
-        stack.enter_context(announced(plan.data, url))
         memory.settle()
         logger.info("up at %s, data in %s", url, plan.data)
         await stopped.wait()
