@@ -68,9 +68,13 @@ class Stats:
 
 @dataclass(frozen=True, slots=True)
 class StuckLetter:
-    """A dead letter its sink does not take: kept and tried again until it does."""
+    """A dead letter its sink does not take: kept and tried again until it does.
 
-    event: int
+    `source` and `id` name the event; `due` is the next try's Unix time.
+    """
+
+    source: str
+    id: str
     trigger: str
     sink: str
     code: int
@@ -252,7 +256,8 @@ def _ttl(event: Event) -> int:
 def _stuck(delivery: Delivery) -> StuckLetter:
     assert delivery.failure is not None
     return StuckLetter(
-        event=delivery.event,
+        source=delivery.failure.source,
+        id=delivery.failure.id,
         trigger=delivery.trigger.key,
         sink=delivery.trigger.delivery.dead_letter_sink or "",
         code=delivery.failure.code,

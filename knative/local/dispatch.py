@@ -241,7 +241,7 @@ class Dispatcher:
             self._end(delivery, committed=False)
             return
         delivery.failure = Failure.of(
-            trigger.subscriber, decision.code, decision.reason, decision.data
+            kept.event, trigger.subscriber, decision.code, decision.reason, decision.data
         )
         delivery.attempt, delivery.due = 0, 0.0
         self._dead[delivery.id] = delivery

@@ -26,18 +26,21 @@ _TRACE: Final = ("traceparent", "tracestate")
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a delivery was given up: what its dead letter says."""
+    """Why a delivery was given up: what its dead letter says, and which event it was."""
 
     destination: str
     code: int
     data: str
     """Base64 of the start of the body of the last answer."""
     reason: str
+    source: str
+    id: str
 
     @classmethod
-    def of(cls, destination: str, code: int, reason: str, body: bytes) -> Failure:
-        """Make one from the last answer's body."""
-        return cls(destination, code, b64encode(body[:MAX_ERROR_DATA]).decode(), reason)
+    def of(cls, event: Event, destination: str, code: int, reason: str, body: bytes) -> Failure:
+        """Make one from the event and the last answer's body."""
+        data = b64encode(body[:MAX_ERROR_DATA]).decode()
+        return cls(destination, code, data, reason, event.source, event.id)
 
 
 def request(event: Event, format: str | None) -> tuple[dict[str, str], bytes]:  # noqa: A002 - the spec's field

@@ -46,7 +46,7 @@ def test_arrival(event: Callable[..., Event]) -> None:
 
 def test_a_dead_letter_is_the_original_with_the_error(event: Callable[..., Event]) -> None:
     """Destination, code and the first 1024 bytes of the body travel with the original."""
-    failure = Failure.of("http://llm/", 422, "refused", b"x" * 5000)
+    failure = Failure.of(event(), "http://llm/", 422, "refused", b"x" * 5000)
     letter = exchange.dead_letter(event(), failure)
     assert letter.without("knativeerrordest", "knativeerrorcode", "knativeerrordata") == event()
     assert letter.attributes["knativeerrordest"] == "http://llm/"
@@ -56,7 +56,7 @@ def test_a_dead_letter_is_the_original_with_the_error(event: Callable[..., Event
 
 def test_a_dead_letter_is_a_valid_event(event: Callable[..., Event]) -> None:
     """Whatever an answer's body held, the dead letter passes the strict codec."""
-    failure = Failure.of("http://llm/", 500, "", b"")
+    failure = Failure.of(event(), "http://llm/", 500, "", b"")
     headers, body = to_binary(exchange.dead_letter(event(), failure))
     assert parse(headers.items(), body).get("knativeerrordata") is None
 

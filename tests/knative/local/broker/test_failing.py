@@ -80,6 +80,7 @@ async def test_a_dead_letter_waits_for_its_sink(
     await broker.accept(event("1"))
     await eventually(lambda: broker.stuck() and broker.stuck()[0].attempts == 2)
     [stuck] = broker.stuck()
+    assert (stuck.source, stuck.id) == ("/test", "1")
     assert (stuck.trigger, stuck.sink, stuck.code) == ("default/x", "http://sink/", 422)
     assert "answered 422 after 1 attempt" in stuck.reason
     await platform.stop()

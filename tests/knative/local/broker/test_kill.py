@@ -111,7 +111,7 @@ async def test_killed_at_random_moments(
 ) -> None:
     """Killed again and again under load, the broker loses nothing that it accepted."""
     seed = random.randrange(10**6)
-    print(f"seed {seed}")  # noqa: T201 - to repeat a failure
+    print(f"seed {seed}")
     chance = random.Random(seed)
     await victim.subscribe()
     for turn in range(5):

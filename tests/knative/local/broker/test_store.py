@@ -93,7 +93,7 @@ async def test_state_survives(client: Client) -> None:
     """Attempt, due time and failure of a delivery are read back."""
     change = client.change()
     await client.write(change)
-    failure = Failure("http://s/", 503, "d2h5", "no")
+    failure = Failure("http://s/", 503, "d2h5", "no", "/test", "1")
     state = Owed(change.deliveries[0].id, change.events[0].seq, "default/t", 4, 12.5, failure)
     client.store.update(state)
     assert await client.reopen() == [state]
