@@ -1,0 +1,1 @@
+"""The flow language: syntax, checks, expressions and the state machine of a run."""

@@ -6,12 +6,14 @@ does I/O. The scope state is opaque JSON to everyone but `advance`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from events.errors import Problem
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from events.errors import Problem
 
 MACHINE: Final = 1
 """The state machine's version: a run is pinned to it, and a host that knows another refuses."""
@@ -136,5 +138,3 @@ class Step:
     requests: tuple[TaskRequest, ...] = ()
     emissions: tuple[EventEmission, ...] = ()
     records: tuple[Record, ...] = ()
-
-

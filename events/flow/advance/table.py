@@ -49,7 +49,7 @@ TRANSITIONS: Final[Mapping[tuple[str, type[Happening]], Transition]] = {
     ("try", Entered): trying.begin,
     ("try", Returned): composite.finish,
     ("try", Faulted): trying.catch,
-    (CATCH, Returned): composite.finish,
+    (CATCH, Returned): trying.handled,
     ("set", Entered): plain.set_data,
     ("switch", Entered): plain.switch,
     ("raise", Entered): plain.raise_error,

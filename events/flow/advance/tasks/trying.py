@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from events.flow import expressions
 from events.flow.advance.arguments import runner
 from events.flow.advance.frames import CATCH, SEQUENCE, Frame
-from events.flow.advance.happenings import Entered, Faulted, Happening
+from events.flow.advance.happenings import Entered, Faulted, Happening, Produced, Returned
 from events.flow.advance.pointers import task_at
 
 if TYPE_CHECKING:
@@ -46,6 +46,12 @@ def catch(work: Work, frame: Frame, faulted: Faulted) -> Happening:
     # without a list there is nothing to do: the empty one gives the input back
     work.push(Frame(SEQUENCE, f"{frame.reference}/catch/do"))
     return Entered(frame.input)
+
+
+def handled(work: Work, frame: Frame, returned: Returned) -> Happening:
+    """Take the handler's output for the task's own; the error is no variable any more."""
+    work.become(replace(frame, variables={}))
+    return Produced(returned.output)
 
 
 def _caught(work: Work, frame: Frame, spec: Catch, problem: Problem) -> bool:
