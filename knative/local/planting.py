@@ -38,6 +38,7 @@ class Planted:
     `wait` blocks until the process has ended.
     """
 
+    pid: int
     control: socket.socket
     lifeline: int
     wait: Callable[[], object]
@@ -71,7 +72,7 @@ def spawn(seed: Seed) -> Planted:
             env={**os.environ, "PYTHONPATH": _pythonpath(seed)},
         )
     os.close(read)
-    return Planted(ours, write, process.wait)
+    return Planted(process.pid, ours, write, process.wait)
 
 
 def fork(seed: Seed) -> Planted:
@@ -90,7 +91,7 @@ def fork(seed: Seed) -> Planted:
         sys.exit()
     theirs.close()
     os.close(read)
-    return Planted(ours, write, lambda: os.waitpid(pid, 0))
+    return Planted(pid, ours, write, lambda: os.waitpid(pid, 0))
 
 
 def _pythonpath(seed: Seed) -> str:

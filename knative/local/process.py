@@ -7,10 +7,14 @@ import contextlib
 import os
 import signal
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+REPORT_DEADLINE: Final = 5.0
+"""Seconds until a killed process counts as ended although its template reports nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,9 @@ class Process:
             return await self.kill()
 
     async def kill(self) -> int:
-        """SIGKILL; returns the exit code."""
+        """SIGKILL; returns the exit code, or takes it as done when nobody reports it."""
         self.send(signal.SIGKILL)
-        return await asyncio.shield(self.exited)
+        with contextlib.suppress(TimeoutError):
+            return await asyncio.wait_for(asyncio.shield(self.exited), REPORT_DEADLINE)
+        self.end(-signal.SIGKILL)
+        return -signal.SIGKILL

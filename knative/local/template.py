@@ -14,6 +14,8 @@ from knative.local.planting import Planted, Seed, spawn
 from knative.local.process import Command, Process
 
 _LONGEST_LINE: Final = 1 << 20
+FORK_DEADLINE: Final = 10.0
+"""Seconds a template may take to fork, which takes it milliseconds, before it counts as hung."""
 
 
 class TemplateError(Exception):
@@ -45,17 +47,31 @@ class Template:
         asked: asyncio.Future[Process] = asyncio.get_running_loop().create_future()
         self._asked[number] = asked
         self._writer.write(_line(number, command))
-        return await asked
+        try:
+            return await asyncio.wait_for(asked, FORK_DEADLINE)
+        except TimeoutError:
+            self._kill()
+            raise TemplateError("the template process did not answer: killed") from None
 
     async def close(self) -> None:
         """End the template; what it forked and what still runs is killed."""
         if not self._up:
             return
         self._writer.close()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(self._reader), FORK_DEADLINE)
+            return
+        self._kill()
         await self._reader
 
+    def _kill(self) -> None:
+        """Kill a template that hangs; what it forked ends with it, and the next is spawned."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._pid, signal.SIGKILL)
+
     async def _start(self) -> None:
-        planted = self._planted = self._planted or spawn(self._seed)
+        planted, self._planted = self._planted or spawn(self._seed), None
+        self._pid = planted.pid
         reader, self._writer = await asyncio.open_unix_connection(
             sock=planted.control, limit=_LONGEST_LINE
         )
@@ -73,7 +89,8 @@ class Template:
 
     def _hear(self, message: dict[str, Any]) -> None:
         if "exited" in message:
-            self._processes.pop(message["exited"]).end(message["status"])
+            if process := self._processes.pop(message["exited"], None):
+                process.end(message["status"])
             return
         asked = self._asked.pop(message["id"])
         if "error" in message:
@@ -92,7 +109,6 @@ class Template:
         with contextlib.suppress(OSError):
             await self._writer.wait_closed()
         os.close(planted.lifeline)
-        self._planted = None
         for process in self._processes.values():
             process.send(signal.SIGKILL)
             process.end(-signal.SIGKILL)

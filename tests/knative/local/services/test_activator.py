@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from knative.delivery import DeliveryFailed
+from knative.local import process, template
 from knative.local.revision import Liveness
 
 if TYPE_CHECKING:
@@ -202,6 +203,35 @@ async def test_template_death(platform: Any, alive: Callable[[int], bool], until
         await until(lambda: not alive(said["pid"]))
         await until(lambda: echo.status["state"] == "cold")
         assert (await echo.call())["parent"] != said["parent"]
+
+
+async def test_frozen_template(platform: Any, until: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A template that hangs is found out and killed, and services start from another."""
+    monkeypatch.setattr(process, "REPORT_DEADLINE", 0.2)
+    monkeypatch.setattr(template, "FORK_DEADLINE", 0.3)
+    liveness = Liveness(period=0.1, timeout=0.2, failures=2)
+    async with platform(liveness=liveness) as echo:
+        said = await echo.call()
+        os.kill(said["parent"], signal.SIGSTOP)
+        os.kill(said["pid"], signal.SIGKILL)  # which nobody reports now
+        await until(lambda: echo.status["state"] == "cold")
+        answer = await echo.answer()
+        assert answer.status == 502
+        assert "the template process did not answer: killed" in answer.body.decode()
+        assert (await echo.call())["parent"] != said["parent"]
+
+
+async def test_stop_with_a_frozen_template(
+    platform: Any, alive: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A template that hangs does not keep the platform from stopping."""
+    monkeypatch.setattr(process, "REPORT_DEADLINE", 0.2)
+    monkeypatch.setattr(template, "FORK_DEADLINE", 0.3)
+    async with platform() as echo:
+        said = await echo.call()
+        os.kill(said["parent"], signal.SIGSTOP)
+    assert not alive(said["pid"])
+    assert not alive(said["parent"])
 
 
 async def test_output_is_logged(platform: Any, tmp_path: Path) -> None:
