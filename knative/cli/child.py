@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -15,6 +17,7 @@ from knative.cli.address import noted
 from knative.cli.client import Platform
 from knative.cli.console import progress
 from knative.cli.exits import CommandError, Exit, Unreachable
+from knative.local.lifeline import die_with
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +50,8 @@ def started(data: Path) -> Iterator[Platform]:
             command(0, data),
             stdout=output,
             stderr=output,
+            # a killed command must not leave a platform behind; no thread runs here yet
+            preexec_fn=partial(die_with, os.getpid()),  # noqa: PLW1509
         )
         try:
             with progress("starting a platform"):

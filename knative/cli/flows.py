@@ -14,7 +14,6 @@ from knative.cli.values import read_file
 
 if TYPE_CHECKING:
     from events.flow.check import Finding
-
     from events.flow.parse import Parsed
 
 File = Annotated[Path, typer.Argument(help="A flow: YAML or JSON.", show_default=False)]
@@ -90,7 +89,6 @@ def refuse(findings: "list[Finding]") -> None:
 
 def _findings(file: Path) -> "list[Finding]":
     from events.flow.check import check as find_mistakes  # lazy: pydantic
-
     from events.flow.parse import FlowError, parse
     from knative.cli.catalog import catalog
     from knative.cli.programs import compiled

@@ -27,15 +27,12 @@ def logs(
     json: options.Json = False,
 ) -> None:
     """Print the services' logs; they are files in the data folder."""
-    folder = (data or data_folder()) / "logs"
-    for name, line in _past(_files(folder, service), lines):
+    folder, seen = (data or data_folder()) / "logs", dict[Path, int]()
+    for name, line in _past(_files(folder, service), lines, seen):
         _print(name, line, json=json)
     if follow:
-        try:
-            for name, line in _new(folder, service):
-                _print(name, line, json=json)
-        except KeyboardInterrupt:
-            return
+        for name, line in _new(folder, service, seen):
+            _print(name, line, json=json)
 
 
 def _files(folder: Path, service: str | None) -> list[Path]:
@@ -50,21 +47,22 @@ def _files(folder: Path, service: str | None) -> list[Path]:
     return chosen
 
 
-def _past(files: list[Path], limit: int) -> list[tuple[str, str]]:
-    """Return the newest `limit` lines of all files together, the oldest first."""
-    found = [(file.stem, line) for file in files for line in _lines(file)[-limit or None :]]
+def _past(files: list[Path], limit: int, seen: dict[Path, int]) -> list[tuple[str, str]]:
+    """Return the newest `limit` lines of all files together, the oldest first.
+
+    `seen` notes how far each file was read: what is written meanwhile is not lost.
+    """
+    found = []
+    for file in files:
+        text, seen[file] = _since(file, 0)
+        found += [(file.stem, line) for line in text.splitlines()[-limit or None :]]
     if len(files) > 1:
         found.sort(key=lambda each: _moment(each[1]))
     return found[-limit:] if limit else []
 
 
-def _lines(file: Path) -> list[str]:
-    return file.read_text(encoding="utf-8", errors="replace").splitlines()
-
-
-def _new(folder: Path, service: str | None) -> Iterator[tuple[str, str]]:
+def _new(folder: Path, service: str | None, seen: dict[Path, int]) -> Iterator[tuple[str, str]]:
     """Yield lines as they are written, of files that appear later too."""
-    seen = {file: file.stat().st_size for file in folder.glob("*.log")}
     while True:
         for file in sorted(folder.glob("*.log")):
             if service in {None, file.stem}:

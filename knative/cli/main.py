@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 
 def main() -> None:
-    """Run one command and end the process with its exit code."""
+    """Run one command and end the process with its exit code; 130 after Ctrl-C."""
+    signal.signal(signal.SIGINT, _interrupt)
     sys.exit(run(sys.argv[1:]))
+
+
+def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
+    """Unwind, so that what the command started is stopped, and end as a shell expects."""
+    raise SystemExit(128 + number)
 
 
 def run(arguments: list[str]) -> int:

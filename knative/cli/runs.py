@@ -17,7 +17,7 @@ from knative.cli.values import given
 
 ENDED = frozenset({"completed", "faulted", "cancelled"})
 LONGEST_WAIT = 10.0
-"""Seconds that one request waits for a run; the client asks again after that."""
+"""Seconds that starting a run waits for its end; the client asks again after that."""
 
 Target = Annotated[
     str,
@@ -45,7 +45,9 @@ def run(
     """Run a flow and print its output as JSON."""
     value = given(input_, "--input")
     with _ready(target, wait=wait) as (platform, reference):
-        started = start(platform, reference, value, key)
+        patience = min(timeout, LONGEST_WAIT) if wait else 0.0
+        with progress("running"):
+            started = start(platform, reference, value, key, patience)
         if not wait:
             emit(started, compact=json)
             return
@@ -70,13 +72,17 @@ def runs(
     table(columns, [[each.get(key) for key in keys] for each in found["runs"]], "no runs")
 
 
-def start(platform: Platform, reference: str, value: Any, key: str | None = None) -> dict[str, Any]:
-    """Start a run of `namespace/name[:version]` on an input; return the run."""
+def start(
+    platform: Platform, reference: str, value: Any, key: str | None, patience: float
+) -> dict[str, Any]:
+    """Start a run of `namespace/name[:version]`; return it after `patience` seconds at most."""
     import json as codec
 
     namespace, name, version = split(reference)
     path = f"{FLOW}/flows/{segment(namespace)}/{segment(name)}/runs"
-    headers = {"Idempotency-Key": key} if key else {}
+    headers = {"prefer": f"wait={int(patience)}"} if patience >= 1 else {}
+    if key:
+        headers["idempotency-key"] = key
     body = codec.dumps(value).encode()
     reply = platform.post(with_query(path, {"version": version}), body, headers)
     started: dict[str, Any] = reply.json()

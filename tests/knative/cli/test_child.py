@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 FLOW = """\
@@ -78,6 +80,33 @@ def test_up_serves_until_ctrl_c(
     assert _processes_in(tmp_path / ".tendril") == []
 
 
+def test_a_platform_ends_with_the_command_that_started_it(
+    tmp_path: Path, surroundings: dict[str, str]
+) -> None:
+    """Ctrl-C stops it in order, with exit code 130; even a killed command leaves none behind."""
+    for number, code in ((signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "knative.cli.main", "demo", "--data", f"data{code}"],
+            cwd=tmp_path,
+            env=surroundings,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        folder = tmp_path / f"data{code}"
+        _until((folder / "platform.json").exists)
+        process.send_signal(number)
+        assert process.wait(60) == code
+        _until(partial(_none_in, folder))
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def _until_ready(command: list[str], folder: Path, environment: dict[str, str]) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
@@ -88,6 +117,10 @@ def _until_ready(command: list[str], folder: Path, environment: dict[str, str]) 
             return
         time.sleep(0.1)
     pytest.fail(f"not ready: {done.stdout} {done.stderr}")
+
+
+def _none_in(folder: Path) -> bool:
+    return _processes_in(folder) == []
 
 
 def _processes_in(folder: Path) -> list[Any]:
