@@ -62,7 +62,7 @@ async def platform(folder: Path, **settings: str) -> AsyncIterator[Platform]:
     port = free_port()
     environment = os.environ | {
         "TENDRIL_TOOLS": str(TOOLS),
-        "TENDRIL_EXCLUDE": "inference",
+        "TENDRIL_WITHOUT": "inference",
         **settings,
     }
     process = subprocess.Popen(

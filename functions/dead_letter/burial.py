@@ -35,6 +35,7 @@ class Burial:
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
         self._ledger, self._settler = platform.ledger, platform.settler
+        self._emitter, self._clock = platform.emitter, platform.clock
 
     async def take(self, event: Event) -> None:
         """Take one dead letter; when this returns it is stored and acted upon."""
@@ -60,7 +61,7 @@ class Burial:
             status=LetterStatus.OPEN,
             reason=cause.reason,
             code=cause.code,
-            stored_at=self._settler.clock(),
+            stored_at=self._clock(),
             trigger=cause.destination,
             event=document,
             tool=event.get("tool"),
@@ -90,8 +91,8 @@ class Burial:
             await self._done(letter, LetterStatus.DISCARDED)
 
     async def _emit_again(self, letter: Letter, work: Work) -> None:
-        opened = await self._settler.reopened(work)
-        await self._settler.emit(work.run, opened, reply=False)
+        opened = await self._emitter.reopened(work)
+        await self._emitter.emit(work.run, opened, reply=False)
         if work.run.status is not RunStatus.FAULTED:
             await self._done(letter, LetterStatus.DISCARDED)
 
@@ -99,7 +100,7 @@ class Burial:
         detail = f"the event could not be delivered to {work.task.tool}: {letter.reason}"
         problem = Problem(ErrorType.COMMUNICATION, letter.code, "Not delivered", detail)
         packed = await self._platform.blobs.pack(Outcome(problem=problem).to_json(), work.run.id)
-        task = await self._ledger.give_up(work, packed, self._settler.clock())
+        task = await self._ledger.give_up(work, packed, self._clock())
         if task is None:
             await self._done(letter, LetterStatus.DISCARDED)
             return
@@ -107,7 +108,7 @@ class Burial:
         run = await self._ledger.run(work.run.id)
         if run and run.status is not RunStatus.FAULTED:
             await self._done(letter, LetterStatus.CAUGHT)
-        await self._settler.emit(work.run, opened, reply=False)
+        await self._emitter.emit(work.run, opened, reply=False)
 
     async def _done(self, letter: Letter, status: LetterStatus) -> None:
         await self._ledger.mark_letter(letter.id, LetterStatus.OPEN, status)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final, Self
 
 from events.errors import ErrorType, Problem
 from functions.host.faults import SinkUnavailable
-from functions.host.hops import hop_event
 from functions.host.ledger import LedgerUnavailable
 from functions.host.ledger.rows import TaskState, Work
 from functions.host.outcomes import Outcome
@@ -29,7 +28,7 @@ class Clock:
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
         self._ledger, self._settler = platform.ledger, platform.settler
-        self._settings = platform.settings
+        self._emitter, self._settings = platform.emitter, platform.settings
         self._loop: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -55,8 +54,8 @@ class Clock:
 
     async def tick(self) -> int:
         """Attend to everything overdue; return how many rows that were."""
-        now = self._settler.clock()
-        await self._settler.flush(None, now - _OUTBOX_AGE)
+        now = self._platform.clock()
+        await self._emitter.flush(None, now - _OUTBOX_AGE)
         overdue = await self._ledger.overdue(now, _BATCH)
         for work in overdue:
             await self._attend(work, now)
@@ -72,13 +71,12 @@ class Clock:
 
     async def _settle(self, work: Work) -> None:
         opened = await self._settler.settle(work)
-        await self._settler.emit(work.run, opened, reply=False)
+        await self._emitter.emit(work.run, opened, reply=False)
 
     async def _wake(self, work: Work, now: float) -> None:
         woken = await self._ledger.wake(work, now=now, grace=self._settings.request_grace)
         if woken:
-            event = await hop_event(woken, self._platform.blobs)
-            await self._settler.sink.publish([event])
+            await self._emitter.request([woken])
 
     async def _lost(self, work: Work, now: float) -> bool:
         task = work.task

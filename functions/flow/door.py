@@ -18,8 +18,8 @@ from functions.host.hops import hop_event
 if TYPE_CHECKING:
     from events.envelope import Event
     from functions.host.assembly import Platform
+    from functions.host.emitting import Opened
     from functions.host.ledger.rows import Door as DoorRow
-    from functions.host.settle import Opened
 
 
 class Door:
@@ -55,7 +55,7 @@ class Door:
         return await asyncio.to_thread(matches, condition, document, self._platform.jq.evaluate)
 
     async def _start(self, door: DoorRow, event: Event, document: dict[str, Any]) -> Opened:
-        deployed = await self._platform.settler.deployments.get(door.digest)
+        deployed = await self._platform.deployments.get(door.digest)
         _, opened = await start(
             self._platform,
             deployed.row,
@@ -68,14 +68,13 @@ class Door:
         return opened
 
     async def _emit(self, opened: list[Opened]) -> Event | None:
-        settler = self._platform.settler
+        emitter = self._platform.emitter
         if any(each.outbox for each in opened):
-            await settler.flush(None)
+            await emitter.flush(None)
         requests = [work for each in opened for work in each.requests]
-        events = [await hop_event(work, self._platform.blobs) for work in requests]
-        if len(events) == 1:
-            return events[0]
-        await settler.sink.publish(events)
+        if len(requests) == 1:
+            return await hop_event(requests[0], self._platform.blobs)
+        await emitter.request(requests)
         return None
 
     async def _keep(self, event: Event) -> None:
@@ -84,7 +83,7 @@ class Door:
         await platform.ledger.add_unmatched(
             identify(event.source, event.id),
             body.decode(),
-            platform.settler.clock(),
+            platform.clock(),
             platform.settings.unmatched_kept,
         )
 

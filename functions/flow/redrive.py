@@ -9,7 +9,6 @@ import orjson
 from events.envelope import Event, parse
 from events.vocabulary import digest
 from functions.host.faults import Refused
-from functions.host.hops import hop_event
 from functions.host.ledger.rows import Letter, LetterStatus
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ async def _reopen(platform: Platform, letter: Letter, edited: Any) -> None:
     new = None
     if edited is not UNEDITED:
         new = (await platform.blobs.pack(edited, letter.run or ""), digest(edited))
-    work = await platform.ledger.redrive(letter, platform.settler.clock(), new)
+    work = await platform.ledger.redrive(letter, platform.clock(), new)
     if work is None:
         raise Refused(
             409,
@@ -55,7 +54,7 @@ async def _reopen(platform: Platform, letter: Letter, edited: Any) -> None:
             f"run {letter.run} no longer stands at {letter.instance}; GET /runs/{letter.run} "
             "says where it is",
         )
-    await platform.sink.publish([await hop_event(work, platform.blobs)])
+    await platform.emitter.request([work])
 
 
 async def _republish(platform: Platform, letter: Letter, edited: Any) -> None:

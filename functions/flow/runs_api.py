@@ -49,7 +49,7 @@ async def start_run(
     run, opened = await start(
         platform, flow, value, door="api", source="/api", key=key, trace=traceparent
     )
-    await platform.settler.emit(run, opened, reply=False)
+    await platform.emitter.emit(run, opened, reply=False)
     seconds = _seconds(prefer)
     if seconds and run.status not in _ENDED:
         await request.app.state.watch.ended(run.id, seconds)
@@ -141,7 +141,7 @@ async def _stream(platform: Platform, run_id: str, after: int) -> AsyncIterator[
 async def cancel_run(request: Request, run_id: str) -> RunView:
     """Cancel a run: its open tasks end with it; 409 when it ended before."""
     platform: Platform = request.app.state.platform
-    run = await platform.ledger.cancel(run_id, platform.settler.clock())
+    run = await platform.ledger.cancel(run_id, platform.clock())
     if run is None:
         raise _unknown(run_id)
     if run.status is not RunStatus.CANCELLED:

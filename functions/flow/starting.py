@@ -11,7 +11,7 @@ from functions.host.ledger.rows import FlowRow, RunRow, RunStatus
 
 if TYPE_CHECKING:
     from functions.host.assembly import Platform
-    from functions.host.settle import Opened
+    from functions.host.emitting import Opened
 
 _TRACE: Final = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
@@ -36,7 +36,7 @@ async def start(
         input=await platform.blobs.pack(value, identity),
         output=None,
         error=None,
-        started_at=platform.settler.clock(),
+        started_at=platform.clock(),
         ended_at=None,
         trace=match[1] if match else identify("trace", identity),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,14 +10,16 @@ from typing import TYPE_CHECKING
 
 from functions.host.blobs import Blobs
 from functions.host.deployed import Deployments
+from functions.host.emitting import Emitter
 from functions.host.jq import JqPool
 from functions.host.ledger import open_ledger
 from functions.host.objects import open_store
 from functions.host.settle import Settler
 from functions.host.sink import Sink
+from functions.host.stepping import Stepper
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from functions.host.ledger import Ledger
     from functions.host.objects import ObjectStore
@@ -31,9 +34,12 @@ class Platform:
     ledger: Ledger
     objects: ObjectStore
     blobs: Blobs
+    deployments: Deployments
     sink: Sink
     jq: JqPool
+    emitter: Emitter
     settler: Settler
+    clock: Callable[[], float] = time.time
 
 
 @asynccontextmanager
@@ -43,20 +49,23 @@ async def opened(settings: Settings) -> AsyncIterator[Platform]:
     objects = open_store(settings.objects_url)
     blobs = Blobs(objects, settings.dataref_threshold)
     sink, jq = Sink(settings.sink), JqPool()
-    settler = Settler(
-        ledger,
+    deployments = Deployments(ledger)
+    stepper = Stepper(
         blobs,
-        Deployments(ledger),
-        sink,
+        deployments,
         jq.evaluate,
         time.time,
         grace=settings.request_grace,
         max_steps=settings.max_steps,
     )
+    emitter = Emitter(ledger, blobs, sink)
+    settler = Settler(ledger, blobs, stepper, emitter, time.time, lease=settings.lease)
+    starting = asyncio.create_task(asyncio.to_thread(jq.start))
     try:
-        yield Platform(settings, ledger, objects, blobs, sink, jq, settler)
+        yield Platform(settings, ledger, objects, blobs, deployments, sink, jq, emitter, settler)
     finally:
-        settler.close()
+        await starting
+        stepper.close()
         jq.close()
         await sink.close()
         await ledger.close()

@@ -80,4 +80,5 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Refused, refused)
     app.add_exception_handler(LedgerUnavailable, unavailable)
     app.add_exception_handler(SinkUnavailable, unavailable)
+    app.add_exception_handler(OSError, unavailable)
     app.add_exception_handler(TendrilError, domain)

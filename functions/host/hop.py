@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from events.vocabulary import idempotency_key, read_hop
 from functions.host.context import Context, Resources
 from functions.host.faults import Refused
 from functions.host.ledger.claims import Verdict
-from functions.host.ledger.rows import Entry, TaskState, Work
+from functions.host.ledger.rows import Entry
 from functions.host.logs import for_task
 
 if TYPE_CHECKING:
@@ -26,10 +25,10 @@ if TYPE_CHECKING:
 
     from events.envelope import Event
     from events.vocabulary import Hop
-    from functions.host.ledger.rows import TaskRow
-    from functions.host.objects import ObjectStore
+    from functions.host.assembly import Platform
+    from functions.host.ledger.rows import TaskRow, Work
     from functions.host.outcomes import Outcome, RetryPolicy
-    from functions.host.settle import Settler
+    from functions.host.stepping import Scope
     from functions.host.tool import Tool
 
 
@@ -39,18 +38,18 @@ class Worker:
     def __init__(
         self,
         tool: Tool,
-        settler: Settler,
+        platform: Platform,
         policy: RetryPolicy,
         *,
-        lease: float,
         folder: Path,
-        objects: ObjectStore,
         http: aiohttp.ClientSession,
         luck: Callable[[], float] = random.random,
     ) -> None:
-        self._tool, self._settler, self._policy, self._lease = tool, settler, policy, lease
-        self._ledger, self._blobs, self._clock = settler.ledger, settler.blobs, settler.clock
-        self._folder, self._objects, self._http, self._luck = folder, objects, http, luck
+        self._tool, self._policy, self._luck = tool, policy, luck
+        self._ledger, self._blobs, self._clock = platform.ledger, platform.blobs, platform.clock
+        self._settler, self._emitter = platform.settler, platform.emitter
+        self._lease = platform.settings.lease
+        self._folder, self._objects, self._http = folder, platform.objects, http
         self._resources = Resources()
         self._cold = True
 
@@ -69,34 +68,36 @@ class Worker:
             return await self._work(claim.work, hop, claim.scope)
         if claim.verdict is Verdict.SETTLE:
             opened = await self._settler.settle(claim.work)
-            return await self._settler.emit(claim.work.run, opened, reply=True)
-        if claim.verdict is Verdict.AGAIN:
-            opened = await self._settler.reopened(claim.work)
-            return await self._settler.emit(claim.work.run, opened, reply=True)
-        return None
-
-    async def _work(self, work: Work, hop: Hop, scope: tuple[str, int] | None) -> Event | None:
-        data = await self._blobs.unpack(work.task.input) if hop.dataref else hop.data
-        call = asyncio.ensure_future(self._tool.call(data, self._context(work)))
-        beat = asyncio.ensure_future(self._beat(work.task, call))
-        try:
-            outcome = await call
-        except asyncio.CancelledError:
-            if not call.cancelled():
-                raise
-            return None  # the claim was lost: whoever holds it now will answer
-        finally:
-            beat.cancel()
-        if await self._parked(work.task, outcome):
+        elif claim.verdict is Verdict.AGAIN:
+            opened = await self._emitter.reopened(claim.work)
+        else:
             return None
-        return await self._finish(work, outcome, scope)
+        return await self._emitter.emit(claim.work.run, opened, reply=True)
 
-    async def _beat(self, task: TaskRow, call: asyncio.Future[Outcome]) -> None:
-        while True:
-            await asyncio.sleep(self._lease / 3)
-            if not await self._ledger.heartbeat(task, self._clock() + self._lease):
-                call.cancel()
-                return
+    async def _work(self, work: Work, hop: Hop, scope: Scope | None) -> Event | None:
+        data = await self._blobs.unpack(work.task.input) if hop.dataref else hop.data
+        outcome = await self._call(work, data)
+        if outcome is None or await self._parked(work.task, outcome):
+            return None
+        opened = await self._settler.finish(work, outcome, scope)
+        if opened is None:
+            return None
+        return await self._emitter.emit(work.run, opened, reply=True)
+
+    async def _call(self, work: Work, data: Any) -> Outcome | None:
+        """Run the handler with a beating claim; None when the claim was lost meanwhile."""
+        call = asyncio.ensure_future(self._tool.call(data, self._context(work)))
+        try:
+            while not call.done():
+                await asyncio.wait({call}, timeout=self._lease / 3)
+                if not call.done() and not await self._beat(work.task):
+                    return None
+        finally:
+            call.cancel()
+        return call.result()
+
+    async def _beat(self, task: TaskRow) -> bool:
+        return await self._ledger.heartbeat(task, self._clock() + self._lease)
 
     async def _parked(self, task: TaskRow, outcome: Outcome) -> bool:
         """Set the timer of another attempt, if the outcome asks for one and one is left."""
@@ -110,20 +111,6 @@ class Worker:
         entry = Entry("task.retrying", now, task.reference, task.instance, detail)
         await self._ledger.park(task, now + wait, entry)
         return True
-
-    async def _finish(
-        self, work: Work, outcome: Outcome, scope: tuple[str, int] | None
-    ) -> Event | None:
-        task = work.task
-        packed = await self._blobs.pack(outcome.to_json(), task.run)
-        writing = asyncio.ensure_future(
-            self._ledger.record(task, packed, self._clock() + self._lease)
-        )
-        recorded = replace(work, task=replace(task, state=TaskState.RECORDED, outcome=packed))
-        opened = await self._settler.settle(recorded, scope=scope, recorded=writing)
-        if not await writing:
-            return None  # the claim was lost: whoever holds it now will answer
-        return await self._settler.emit(work.run, opened, reply=True)
 
     def _context(self, work: Work) -> Context:
         task, run = work.task, work.run

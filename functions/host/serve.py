@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request, Response
@@ -39,7 +38,10 @@ def serve(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         settings = Settings()
-        async with opened(settings) as platform, session(_policy(settings)) as http:
+        async with (
+            opened(settings) as platform,
+            session(Policy.parse(settings.egress_allow)) as http,
+        ):
             app.state.worker = _worker(described, platform, http)
             yield
 
@@ -72,21 +74,14 @@ async def _event(request: Request) -> Response:
     return Response(body, 200, headers)
 
 
-def _policy(settings: Settings) -> Policy:
-    blocks = [block.strip() for block in settings.egress_allow.split(",") if block.strip()]
-    return Policy(allow=tuple(ip_network(block, strict=False) for block in blocks))
-
-
 def _worker(described: Tool, platform: Platform, http: Any) -> Worker:
     settings = platform.settings
     folder = settings.data / "tools" / described.name
     folder.mkdir(parents=True, exist_ok=True)
     return Worker(
         described,
-        platform.settler,
+        platform,
         RetryPolicy(settings.retry_attempts, settings.retry_delay, settings.retry_max_delay),
-        lease=settings.lease,
         folder=folder,
-        objects=platform.objects,
         http=http,
     )

@@ -1,175 +1,112 @@
-"""From a recorded outcome to the next rows and events: advance, compare and set, emit."""
+"""From an outcome to the next rows: advance outside any transaction, then compare and set."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from events.envelope import parse
-from events.errors import ErrorType, Problem
-from events.flow.advance import advance
-from events.flow.steps import MACHINE, Facts, ScopeFaulted, Start, Step
-from functions.host.hops import hop_event
+from events.flow.advance import StaleSignal
+from events.flow.steps import MACHINE
+from functions.host.emitting import NOTHING, Opened
 from functions.host.ledger.rows import RunStatus, TaskState, Work
 from functions.host.outcomes import Outcome
-from functions.host.transitions import Settled, transition
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Callable
 
-    from events.envelope import Event
-    from events.flow.steps import Evaluate, Signal, State
     from functions.host.blobs import Blobs
-    from functions.host.deployed import Deployments
+    from functions.host.emitting import Emitter
     from functions.host.ledger import Ledger
-    from functions.host.ledger.rows import RunRow, TaskRow, Transition
-    from functions.host.sink import Sink
+    from functions.host.ledger.rows import RunRow, Transition
+    from functions.host.stepping import Scope, Stepper
 
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """What a step left to emit: task requests, and whether the outbox has something too."""
-
-    requests: Sequence[Work] = ()
-    outbox: bool = True
-
-
-log = logging.getLogger(__name__)
-
-_BY_SINK_EVERY: Final = 100
-"""Every n-th hop of a run goes by K_SINK: a reply counts down a broker's TTL, this resets it."""
+_PATIENCE: Final = 0.05
+"""Seconds an outcome waits for `advance`, so that one transaction can write both."""
 
 
 class Settler:
-    """Advances runs; shared by every tool's host, by `flow` and by `dead_letter`."""
+    """Settles outcomes; shared by every tool's host, by `flow` and by `dead_letter`."""
 
     def __init__(
         self,
         ledger: Ledger,
         blobs: Blobs,
-        deployments: Deployments,
-        sink: Sink,
-        evaluate: Evaluate,
+        stepper: Stepper,
+        emitter: Emitter,
         clock: Callable[[], float],
         *,
-        grace: float,
-        max_steps: int,
+        lease: float,
     ) -> None:
-        self.ledger, self.blobs, self.deployments = ledger, blobs, deployments
-        self.sink, self.clock = sink, clock
-        self._evaluate, self._grace, self._max_steps = evaluate, grace, max_steps
-        self._threads = ThreadPoolExecutor(4, "advance")
+        self._ledger, self._blobs, self._stepper = ledger, blobs, stepper
+        self._emitter, self._clock, self._lease = emitter, clock, lease
 
     async def start(self, run: RunRow) -> tuple[RunRow, Opened]:
         """Open a run and take its first step; a run that exists answers with what is open."""
-        step = await self._step(run, None, Start(), run.started_at)
-        about = await self._about(run, None, 0, 0.0, run.started_at)
-        first = await transition(step, about, self.blobs)
-        opened = await self.ledger.open(run, first)
-        return opened, Opened(await self.ledger.requests_after(opened.id, ""))
+        first = await self._stepper.first(run)
+        opened, created = await self._ledger.open(run, first)
+        if created:
+            return opened, _opened(opened, first)
+        return opened, Opened(await self._ledger.requests_after(opened.id, ""))
 
-    async def settle(
-        self,
-        work: Work,
-        *,
-        scope: tuple[str, int] | None = None,
-        recorded: Awaitable[bool] | None = None,
-    ) -> Opened:
-        """Advance from a RECORDED row and return the tasks this opened.
+    async def finish(self, work: Work, outcome: Outcome, scope: Scope | None) -> Opened | None:
+        """Write the outcome of a claimed task and what follows; None when the claim was lost.
+
+        One transaction where `advance` is quick, as it nearly always is. A slow one finds the
+        outcome recorded first, so that a crash does not lose what the handler did. `scope` is
+        what the claim saw; where it has moved on since, the outcome is recorded and settled.
+        """
+        packed = await self._blobs.pack(outcome.to_json(), work.run.id)
+        step = None
+        if scope and work.run.machine == MACHINE:
+            step = asyncio.ensure_future(self._stepper.next(work, outcome, scope))
+            await asyncio.wait({step}, timeout=_PATIENCE)
+            if step.done() and (written := _result(step)):
+                written = replace(written, outcome=packed)
+                if await self._ledger.transit(written):
+                    return _opened(work.run, written)
+        if not await self._ledger.record(work.task, packed, self._clock() + self._lease):
+            return None
+        task = replace(work.task, state=TaskState.RECORDED, outcome=packed)
+        if step and not step.done():
+            await asyncio.wait({step})
+            if (written := _result(step)) and await self._ledger.transit(written):
+                return _opened(work.run, written)
+        return await self.settle(replace(work, task=task))
+
+    async def settle(self, work: Work) -> Opened:
+        """Advance from a RECORDED row and return what this opened.
 
         Returns the row's already opened tasks when another host settled it first. A run of
-        another machine version is left to `flow` of that version. A host that is still writing
-        the outcome passes that write as `recorded`: advance runs beside it, the transition
-        after it. `scope` saves reading what the caller knows; a stale one is a conflict.
+        another machine version is left to `flow` of that version.
         """
         if work.run.machine != MACHINE or work.task.outcome is None:
-            return Opened(outbox=False)
-        if scope is None:
-            scope = await self.ledger.scope(work.run.id, work.task.scope)
-        outcome = Outcome.from_json(await self.blobs.unpack(work.task.outcome))
-        signal = outcome.signal(work.task.instance)
+            return NOTHING
+        outcome = Outcome.from_json(await self._blobs.unpack(work.task.outcome))
         while True:
-            written = await self._written(work, signal, outcome.work_ms, scope)
-            if recorded is not None and not await recorded:
-                return Opened(outbox=False)
-            done = written if await self.ledger.transit(written) else None
-            if done is not None:
-                requests = [Work(task, work.run) for task in done.requests]
-                return Opened(requests, outbox=bool(done.outbox))
-            now = await self.ledger.task(work.task.run, work.task.instance)
+            scope = await self._ledger.scope(work.run.id, work.task.scope)
+            try:
+                written = await self._stepper.next(work, outcome, scope)
+            except StaleSignal as error:
+                written = await self._stepper.impossible(work, scope, error)
+            if await self._ledger.transit(written):
+                return _opened(work.run, written)
+            now = await self._ledger.task(work.task.run, work.task.instance)
             if not _still_ours(now, work):
-                return await self.reopened(work)
-            recorded, scope = None, await self.ledger.scope(work.run.id, work.task.scope)
+                return await self._emitter.reopened(work)
 
-    async def reopened(self, work: Work) -> Opened:
-        """Return what a closed row's outcome opened and nobody took up yet."""
-        return Opened(await self.ledger.requests_after(work.run.id, work.task.event_id))
 
-    async def _written(
-        self, work: Work, signal: Signal, work_ms: float, scope: tuple[str, int]
-    ) -> Transition:
-        run, task = work.run, work.task
-        packed, rev = scope
-        state = await self.blobs.unpack(packed)
-        now = self.clock()
-        step = await self._step(run, state, signal, now)
-        about = await self._about(run, task, rev, work_ms, now)
-        return await transition(step, about, self.blobs)
+def _opened(run: RunRow, written: Transition) -> Opened:
+    requests = [Work(task, run) for task in written.requests]
+    return Opened(requests, outbox=bool(written.outbox))
 
-    async def _about(
-        self, run: RunRow, task: TaskRow | None, rev: int, work_ms: float, now: float
-    ) -> Settled:
-        deployed = await self.deployments.get(run.digest)
-        return Settled(run, deployed, task, rev, now, self._grace, work_ms)
 
-    async def _step(self, run: RunRow, state: State | None, signal: Signal, now: float) -> Step:
-        if run.steps >= self._max_steps:
-            return _too_long(state or {}, self._max_steps)
-        deployed = await self.deployments.get(run.digest)
-        facts = Facts(
-            run_id=run.id,
-            input=await self.blobs.unpack(run.input),
-            started_at=datetime.fromtimestamp(run.started_at, UTC),
-            now=datetime.fromtimestamp(now, UTC),
-        )
-        loop = asyncio.get_running_loop()
-        try:
-            return await loop.run_in_executor(
-                self._threads, advance, deployed.flow, state, signal, facts, self._evaluate
-            )
-        except Exception as error:
-            # a defect of the state machine must end the run where people see it, not loop for ever
-            log.exception("advance failed on run %s", run.id)
-            return _broken(state or {}, error)
-
-    async def emit(self, run: RunRow, opened: Opened, *, reply: bool) -> Event | None:
-        """Emit a step's events: the outbox and all requests by K_SINK, but one as the reply.
-
-        With `reply`, a single request is returned instead of sent, for the HTTP response.
-        """
-        if opened.outbox:
-            await self.flush(run.id)
-        events = [await hop_event(work, self.blobs) for work in opened.requests]
-        if reply and len(events) == 1 and (run.steps + 1) % _BY_SINK_EVERY:
-            return events[0]
-        await self.sink.publish(events)
+def _result(step: asyncio.Future[Transition]) -> Transition | None:
+    """Return a step's transition, None when it was computed on a scope that moved on."""
+    try:
+        return step.result()
+    except StaleSignal:
         return None
-
-    async def flush(self, run_id: str | None, before: float = float("inf")) -> int:
-        """Publish outbox events, of one run or of all; return how many."""
-        waiting = await self.ledger.outbox(run_id, before, 1000)
-        if waiting:
-            await self.sink.publish([_stored(item.event) for item in waiting])
-            await self.ledger.sent([item.id for item in waiting])
-        return len(waiting)
-
-    def close(self) -> None:
-        """Let the threads go."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 def _still_ours(now: Work | None, work: Work) -> bool:
@@ -179,20 +116,3 @@ def _still_ours(now: Work | None, work: Work) -> bool:
         and now.task.state is TaskState.RECORDED
         and now.task.token == work.task.token
     )
-
-
-def _stored(text: str) -> Event:
-    return parse([("content-type", "application/cloudevents+json")], text.encode())
-
-
-def _broken(state: State, error: Exception) -> Step:
-    detail = f"the state machine failed: {type(error).__name__}: {error}"
-    return Step(state, ScopeFaulted(Problem(ErrorType.RUNTIME, 500, "Advance failed", detail)))
-
-
-def _too_long(state: State, limit: int) -> Step:
-    detail = (
-        f"the run took {limit} steps, the most it may; look for a loop whose end never "
-        "comes, or raise TENDRIL_MAX_STEPS"
-    )
-    return Step(state, ScopeFaulted(Problem(ErrorType.RUNTIME, 500, "Too many steps", detail)))

@@ -7,6 +7,8 @@ import gc
 from typing import Final
 
 _M_ARENA_MAX: Final = -8
+GENERATIONS: Final = (50_000, 20, 100)
+"""Collector thresholds: an event's garbage dies by reference counting, cycles are rare."""
 
 
 def settle() -> None:
@@ -24,3 +26,4 @@ def settle() -> None:
         libc.mallopt(_M_ARENA_MAX, 1)
         libc.malloc_trim(0)
     gc.freeze()
+    gc.set_threshold(*GENERATIONS)

@@ -106,8 +106,10 @@ async def test_the_newest_version_has_the_door(ledger: Ledger) -> None:
 async def test_a_repeated_start_is_the_same_run(ledger: Ledger) -> None:
     """Opening a run twice keeps the first one's tasks and history as they are."""
     await ledger.open(run(), first(row()))
-    again = await ledger.open(replace(run(), input='"other"'), first(row(instance="/do/9/z#1")))
-    assert again.input == "{}"
+    again, created = await ledger.open(
+        replace(run(), input='"other"'), first(row(instance="/do/9/z#1"))
+    )
+    assert (again.input, created) == ("{}", False)
     assert [task.instance for task in await ledger.tasks("r1")] == ["/do/0/a#1"]
     assert [entry.kind for _, entry in await ledger.history("r1", 0)] == ["run.started"]
 

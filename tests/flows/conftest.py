@@ -29,7 +29,7 @@ def environment() -> dict[str, str]:
 @pytest.fixture
 async def platform(tmp_path: Path, environment: dict[str, str]) -> AsyncIterator[LocalPlatform]:
     """A running platform without the model's service, on a new data folder."""
-    settings = {"TENDRIL_EGRESS_ALLOW": "127.0.0.0/8", "TENDRIL_EXCLUDE": "inference"}
+    settings = {"TENDRIL_EGRESS_ALLOW": "127.0.0.0/8", "TENDRIL_WITHOUT": "inference"}
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=120)) as session:
         made = LocalPlatform(tmp_path / "data", free_port(), session, settings | environment)
         await made.start()

@@ -56,8 +56,8 @@ class Flows(Protocol):
 class Runs(Protocol):
     """Runs, their scopes and their history."""
 
-    async def open(self, run: RunRow, first: Transition) -> RunRow:
-        """Store a new run with its first transition; an existing id returns that run as it is."""
+    async def open(self, run: RunRow, first: Transition) -> tuple[RunRow, bool]:
+        """Store a new run with its first transition, True; an id that exists, as it is, False."""
 
     async def run(self, run_id: str) -> RunRow | None:
         """Return a run."""

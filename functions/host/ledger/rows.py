@@ -183,3 +183,5 @@ class Transition:
     output: str | None = None
     error: dict[str, Any] | None = None
     letter: Letter | None = None
+    outcome: str | None = None
+    """The packed outcome, when the row is still CLAIMED and this writes both at once."""

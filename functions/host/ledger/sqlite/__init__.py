@@ -73,7 +73,7 @@ class SqliteLedger:
     async def doors(self, event_type: str) -> list[Door]:
         return await self._read(lambda db: flows.doors(db, event_type))
 
-    async def open(self, run: RunRow, first: Transition) -> RunRow:
+    async def open(self, run: RunRow, first: Transition) -> tuple[RunRow, bool]:
         return await self._write(lambda db: runs.open_run(db, run, first))
 
     async def run(self, run_id: str) -> RunRow | None:

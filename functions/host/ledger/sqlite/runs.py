@@ -68,11 +68,11 @@ def scope(db: sqlite3.Connection, run_id: str, name: str) -> tuple[str, int]:
     return (row[0], row[1]) if row else ("", 0)
 
 
-def open_run(db: sqlite3.Connection, run: RunRow, first: Transition) -> RunRow:
+def open_run(db: sqlite3.Connection, run: RunRow, first: Transition) -> tuple[RunRow, bool]:
     """Insert a run and its first transition, or return the one that has the id already."""
     known = by_id(db, run.id)
     if known:
-        return known
+        return known, False
     values = list(astuple(run))
     values[9] = orjson.dumps(run.error).decode() if run.error else None
     db.execute(
@@ -81,7 +81,7 @@ def open_run(db: sqlite3.Connection, run: RunRow, first: Transition) -> RunRow:
     )
     db.execute("INSERT INTO scopes VALUES (?, ?, '', 0)", (run.id, first.scope))
     _apply(db, first)
-    return by_id(db, run.id) or run
+    return by_id(db, run.id) or run, True
 
 
 def transit(db: sqlite3.Connection, step: Transition) -> bool:

@@ -147,9 +147,10 @@ def close(db: sqlite3.Connection, step: Transition) -> bool:
     if step.closes is None:
         return True
     done = db.execute(
-        "UPDATE tasks SET state = 'closed' WHERE run = ? AND instance = ? AND token = ? "
-        "AND state = 'recorded'",
-        (step.run, step.closes, step.token),
+        "UPDATE tasks SET state = 'closed', outcome = coalesce(?1, outcome) WHERE run = ?2 "
+        "AND instance = ?3 AND token = ?4 AND "
+        "(state = 'recorded' OR (state = 'claimed' AND ?1 IS NOT NULL))",
+        (step.outcome, step.run, step.closes, step.token),
     )
     return done.rowcount == 1
 

@@ -1,0 +1,117 @@
+"""One step of a run: advance on the state as it is known, and what that would write."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from events.errors import ErrorType, Problem
+from events.flow.advance import StaleSignal, advance
+from events.flow.steps import Facts, ScopeFaulted, Start, Step
+from functions.host.transitions import Settled, transition
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from events.flow.steps import Evaluate, Signal, State
+    from functions.host.blobs import Blobs
+    from functions.host.deployed import Deployments
+    from functions.host.ledger.rows import RunRow, TaskRow, Transition, Work
+    from functions.host.outcomes import Outcome
+
+log = logging.getLogger(__name__)
+
+Scope = tuple[str, int]
+"""A scope as the ledger has it: packed state and revision."""
+
+
+class Stepper:
+    """Computes transitions; nothing is written here."""
+
+    def __init__(
+        self,
+        blobs: Blobs,
+        deployments: Deployments,
+        evaluate: Evaluate,
+        clock: Callable[[], float],
+        *,
+        grace: float,
+        max_steps: int,
+    ) -> None:
+        self._blobs, self._deployments, self._evaluate = blobs, deployments, evaluate
+        self._clock, self._grace, self._max_steps = clock, grace, max_steps
+        self._threads = ThreadPoolExecutor(4, "advance")
+
+    async def first(self, run: RunRow) -> Transition:
+        """Return what starting a run writes."""
+        step = await self._step(run, None, Start(), run.started_at)
+        return await self._transition(step, run, None, 0, run.started_at)
+
+    async def next(self, work: Work, outcome: Outcome, scope: Scope) -> Transition:
+        """Return what a task's outcome writes, given its scope; StaleSignal: it has moved on."""
+        packed, rev = scope
+        state = await self._blobs.unpack(packed)
+        now = self._clock()
+        step = await self._step(work.run, state, outcome.signal(work.task.instance), now)
+        return await self._transition(step, work.run, work.task, rev, now, outcome.work_ms)
+
+    async def impossible(self, work: Work, scope: Scope, error: Exception) -> Transition:
+        """Return the fault of a run whose state does not know the task the ledger has out."""
+        packed, rev = scope
+        step = _broken(await self._blobs.unpack(packed), error)
+        return await self._transition(step, work.run, work.task, rev, self._clock())
+
+    def close(self) -> None:
+        """Let the threads go."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _transition(
+        self,
+        step: Step,
+        run: RunRow,
+        task: TaskRow | None,
+        rev: int,
+        now: float,
+        work_ms: float = 0.0,
+    ) -> Transition:
+        deployed = await self._deployments.get(run.digest)
+        about = Settled(run, deployed, task, rev, now, self._grace, work_ms)
+        return await transition(step, about, self._blobs)
+
+    async def _step(self, run: RunRow, state: State | None, signal: Signal, now: float) -> Step:
+        if run.steps >= self._max_steps:
+            return _too_long(state or {}, self._max_steps)
+        deployed = await self._deployments.get(run.digest)
+        facts = Facts(
+            run_id=run.id,
+            input=await self._blobs.unpack(run.input),
+            started_at=datetime.fromtimestamp(run.started_at, UTC),
+            now=datetime.fromtimestamp(now, UTC),
+        )
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(
+                self._threads, advance, deployed.flow, state, signal, facts, self._evaluate
+            )
+        except (StaleSignal, OSError):
+            raise  # the scope moved on, or no worker could be started: neither is the flow's fault
+        except Exception as error:
+            # a defect of the state machine must end the run where people see it, not loop for ever
+            log.exception("advance failed on run %s", run.id)
+            return _broken(state or {}, error)
+
+
+def _broken(state: State, error: Exception) -> Step:
+    detail = f"the state machine failed: {type(error).__name__}: {error}"
+    return Step(state, ScopeFaulted(Problem(ErrorType.RUNTIME, 500, "Advance failed", detail)))
+
+
+def _too_long(state: State, limit: int) -> Step:
+    detail = (
+        f"the run took {limit} steps, the most it may; look for a loop whose end never "
+        "comes, or raise TENDRIL_MAX_STEPS"
+    )
+    return Step(state, ScopeFaulted(Problem(ErrorType.RUNTIME, 500, "Too many steps", detail)))
