@@ -23,10 +23,9 @@ if TYPE_CHECKING:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with opened(Settings()) as platform:
         app.state.platform = platform
-        app.state.door = Door(platform)
         app.state.watch = Watch(platform.ledger)
         async with Clock(platform) as clock:
-            app.state.clock = clock
+            app.state.take = Door(platform, clock).take
             yield
 
 

@@ -4,32 +4,39 @@ from __future__ import annotations
 
 import asyncio
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from events.envelope import to_structured
 from events.flow.correlate import input_of, matches
 from events.flow.syntax import EventFilter
-from events.vocabulary import LIFECYCLE_PREFIX, OWN_PREFIX, identify
+from events.vocabulary import LIFECYCLE_PREFIX, OWN_PREFIX, PING, identify
 from functions.flow.starting import start
 from functions.host.hops import hop_event
 
 if TYPE_CHECKING:
     from events.envelope import Event
+    from functions.flow.clock import Clock
     from functions.host.assembly import Platform
     from functions.host.emitting import Opened
     from functions.host.ledger.rows import Door as DoorRow
+
+_TICK: Final = "/pingsources/tick"
+"""The PingSource of knative/manifests that drives the clock where `flow` scales to zero."""
 
 
 class Door:
     """Starts a run of every flow that waits for an event; keeps what none waits for."""
 
-    def __init__(self, platform: Platform) -> None:
-        self._platform = platform
+    def __init__(self, platform: Platform, clock: Clock) -> None:
+        self._platform, self._clock = platform, clock
 
     async def take(self, event: Event) -> Event | None:
         """Start what the event starts; return the next event when there is exactly one."""
+        if event.type == PING and event.source.endswith(_TICK):
+            await self._clock.tick()
+            return None
         if event.type.startswith((OWN_PREFIX, LIFECYCLE_PREFIX)):
             return None
         document = await self._document(event)

@@ -1,11 +1,9 @@
-"""Flows over HTTP: deploy, list, show; and the door and the clock's event endpoints."""
+"""Flows over HTTP: deploy, list, show; and the functions they may call."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from events.envelope import parse, to_binary
-from events.vocabulary import PING
 from functions.flow.deploy import deploy
 from functions.flow.views import FlowDetail, FlowView, flow_view
 from functions.host.assembly import Platform  # noqa: TC001 - FastAPI reads the annotation
@@ -19,20 +17,6 @@ _FLOW_BODY = {
         "content": {kind: {"schema": {}} for kind in ("application/yaml", "application/json")},
     }
 }
-
-
-@router.post("/", include_in_schema=False)
-async def take_event(request: Request) -> Response:
-    """The door: any event; a PingSource's tick is the clock's."""
-    event = parse(request.headers.items(), await request.body())
-    if event.type == PING:
-        await request.app.state.clock.tick()
-        return Response(status_code=202)
-    answer = await request.app.state.door.take(event)
-    if answer is None:
-        return Response(status_code=202)
-    headers, body = to_binary(answer)
-    return Response(body, 200, headers)
 
 
 @router.post("/flows", status_code=201, openapi_extra=_FLOW_BODY)

@@ -22,7 +22,7 @@ class Redrive(BaseModel):
     """How to redrive one letter."""
 
     model_config = ConfigDict(extra="forbid")
-    input: Any = Field(default=UNEDITED, description="a corrected input for the task")
+    input: Any = Field(default=None, description="a corrected input for the task, if given")
 
 
 class Selection(BaseModel):
@@ -87,7 +87,8 @@ async def redrive_letter(
     """Redrive one: 202, or 409 with the reason."""
     platform: Platform = request.app.state.platform
     letter = await _known(platform, letter_id)
-    await redrive(platform, letter, body.input if body else UNEDITED)
+    edited = body and "input" in body.model_fields_set
+    await redrive(platform, letter, body.input if body and edited else UNEDITED)
     return {"id": letter.id, "run": letter.run}
 
 

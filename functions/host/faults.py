@@ -7,7 +7,8 @@ once), 5xx means this host could not record or emit (the broker delivers again).
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 from starlette.responses import Response
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 log = logging.getLogger(__name__)
+Handler = Callable[[Any, Exception], Response]
 
 
 class SinkUnavailable(Exception):  # noqa: N818 - the state, not a mistake of the caller
@@ -41,7 +43,7 @@ def problem(status: int, title: str, detail: str, **members: Any) -> Response:
     return Response(orjson.dumps(body), status, media_type="application/problem+json")
 
 
-def envelope(_: Request, error: Exception) -> Response:
+def envelope(_: Request | None, error: Exception) -> Response:
     """A malformed event is the sender's: 400."""
     assert isinstance(error, EnvelopeError)
     return problem(
@@ -49,13 +51,13 @@ def envelope(_: Request, error: Exception) -> Response:
     )
 
 
-def refused(_: Request, error: Exception) -> Response:
+def refused(_: Request | None, error: Exception) -> Response:
     """A refusal says its own status."""
     assert isinstance(error, Refused)
     return problem(error.status, error.title, error.detail, **error.members)
 
 
-def unavailable(_: Request, error: Exception) -> Response:
+def unavailable(_: Request | None, error: Exception) -> Response:
     """The store or the broker is away: the broker shall deliver again."""
     log.warning("unavailable: %s", error)
     response = problem(503, "Temporarily unavailable", str(error))
@@ -63,7 +65,7 @@ def unavailable(_: Request, error: Exception) -> Response:
     return response
 
 
-def domain(_: Request, error: Exception) -> Response:
+def domain(_: Request | None, error: Exception) -> Response:
     """A domain error has its status in its problem."""
     assert isinstance(error, TendrilError)
     return _problem_response(error.problem)
@@ -74,11 +76,31 @@ def _problem_response(value: Problem) -> Response:
     return Response(body, value.status, media_type="application/problem+json")
 
 
+def unexpected(_: Request | None, error: Exception) -> Response:
+    """A defect: the log has the traceback, the broker delivers again and then gives up."""
+    log.error("unexpected error", exc_info=error)
+    detail = f"{type(error).__name__}; the service's log has the traceback"
+    return problem(500, "Internal error", detail)
+
+
+_MAPPING: Final[tuple[tuple[type[Exception], Handler], ...]] = (
+    (EnvelopeError, envelope),
+    (Refused, refused),
+    (LedgerUnavailable, unavailable),
+    (SinkUnavailable, unavailable),
+    (OSError, unavailable),
+    (TendrilError, domain),
+    (Exception, unexpected),
+)
+
+
+def respond(error: Exception) -> Response:
+    """Return the response that an error means."""
+    handler = next(handler for kind, handler in _MAPPING if isinstance(error, kind))
+    return handler(None, error)
+
+
 def install(app: FastAPI) -> None:
     """Register the mapping on an app."""
-    app.add_exception_handler(EnvelopeError, envelope)
-    app.add_exception_handler(Refused, refused)
-    app.add_exception_handler(LedgerUnavailable, unavailable)
-    app.add_exception_handler(SinkUnavailable, unavailable)
-    app.add_exception_handler(OSError, unavailable)
-    app.add_exception_handler(TendrilError, domain)
+    for kind, handler in _MAPPING:
+        app.add_exception_handler(kind, handler)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Response
 
-from events.envelope import parse, to_binary
 from functions.host.assembly import Platform, opened
 from functions.host.egress import Policy, session
+from functions.host.endpoint import Service
 from functions.host.faults import install
 from functions.host.hop import Worker
 from functions.host.outcomes import RetryPolicy
@@ -18,6 +18,8 @@ from functions.host.tool import Tool, tool
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from fastapi import FastAPI
 
     from functions.host.context import Context
 
@@ -42,19 +44,20 @@ def serve(
             opened(settings) as platform,
             session(Policy.parse(settings.egress_allow)) as http,
         ):
-            app.state.worker = _worker(described, platform, http)
+            app.state.take = _worker(described, platform, http).do
             yield
 
     app = service(described.name, lifespan)
     app.state.tool = described
-    # a plain route: what a hop pays for FastAPI's parameters and models would be wasted
-    app.add_route("/", _event, methods=["POST"], include_in_schema=False)
     return app
 
 
 def service(title: str, lifespan: Callable[[FastAPI], Any]) -> FastAPI:
-    """Return an app with what every service has: health and the one error mapping."""
-    app = FastAPI(title=title, lifespan=lifespan, redirect_slashes=False)
+    """Return an app with what every service has: events, health and the one error mapping.
+
+    The lifespan sets `app.state.take`, which gets the events.
+    """
+    app = Service(title=title, lifespan=lifespan, redirect_slashes=False)
     install(app)
     app.add_api_route("/health/ready", _alive, methods=["GET"], include_in_schema=False)
     app.add_api_route("/health/live", _alive, methods=["GET"], include_in_schema=False)
@@ -63,15 +66,6 @@ def service(title: str, lifespan: Callable[[FastAPI], Any]) -> FastAPI:
 
 async def _alive() -> Response:
     return Response(status_code=200)
-
-
-async def _event(request: Request) -> Response:
-    event = parse(request.headers.items(), await request.body())
-    answer = await request.app.state.worker.do(event)
-    if answer is None:
-        return Response(status_code=202)
-    headers, body = to_binary(answer)
-    return Response(body, 200, headers)
 
 
 def _worker(described: Tool, platform: Platform, http: Any) -> Worker:
