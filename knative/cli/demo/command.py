@@ -16,7 +16,7 @@ from knative.cli.demo.telling import Teller
 from knative.cli.demo.watching import Watcher
 from knative.cli.exits import CommandError, Exit, UsageError
 
-QUESTION: Final = "How many days of paid annual leave does every employee get?"
+QUESTION: Final = "What does the Marlow sensor measure?"
 
 
 def demo(
