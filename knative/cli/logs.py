@@ -107,6 +107,6 @@ def _print(service: str, line: str, *, json: bool) -> None:
     rest = " ".join(
         f"{name}={value}"
         for name, value in entry.items()
-        if name not in _NOT_WORTH_REPEATING and value not in {None, ""}
+        if name not in _NOT_WORTH_REPEATING and value is not None and value != ""
     )
     say(f"{service:<16} {_moment(line)} {level:<7} {entry.get('message', '')}  {rest}".rstrip())

@@ -67,7 +67,7 @@ def all_settings() -> list[dict[str, Any]]:
 def masked(setting: dict[str, Any]) -> dict[str, Any]:
     """Return the setting without what must not be shown."""
     value, name = setting.get("value"), str(setting["name"])
-    if value in {None, ""} or value == setting.get("default"):
+    if not value or value == setting.get("default"):
         return setting
     if _SECRET.search(name):
         return {**setting, "value": "***"}

@@ -60,5 +60,7 @@ def test_secrets_are_masked() -> None:
     assert masked(key)["value"] == "***"
     url = {"name": "TENDRIL_LEDGER", "value": "postgresql://me:secret@db/x", "default": ""}
     assert masked(url)["value"] == "postgresql://***@db/x"
+    providers = {"name": "TENDRIL_LLM_PROVIDERS", "value": [{"name": "x"}], "default": []}
+    assert masked(providers) == providers
     unset = {"name": "TENDRIL_LLM_API_KEY", "value": "", "default": ""}
     assert masked(unset) == unset

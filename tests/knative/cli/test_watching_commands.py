@@ -70,7 +70,13 @@ def test_logs_come_from_the_data_folder(tendril: Any, tmp_path: Path) -> None:
     """The services' lines are in the order they were written; plain lines stay plain."""
     logs = tmp_path / "data" / "logs"
     logs.mkdir(parents=True)
-    later = {"time": "2026-01-01T00:00:02", "level": "INFO", "message": "later", "run": "r1"}
+    later = {
+        "time": "2026-01-01T00:00:02",
+        "level": "INFO",
+        "message": "later",
+        "run": "r1",
+        "x": {},
+    }
     (logs / "flow.log").write_text(json.dumps(later) + "\n")
     sooner = {"time": "2026-01-01T00:00:01", "level": "INFO", "message": "sooner"}
     (logs / "llm.log").write_text(json.dumps(sooner) + "\n")
