@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_SHORTEST: Final = 0.004
+_SHORTEST: Final = 0.002
 _LONGEST: Final = 0.1
 """Seconds between two looks: short while runs end, longer while none does."""
 
@@ -59,4 +59,4 @@ class Watch:
             for run_id in ended:
                 for told in self._waiting.get(run_id, ()):
                     told.set()
-            pause = _SHORTEST if ended else min(pause * 1.3, _LONGEST)
+            pause = _SHORTEST if ended else min(pause * 1.2, _LONGEST)

@@ -53,7 +53,7 @@ async def opened(settings: Settings) -> AsyncIterator[Platform]:
     stepper = Stepper(
         blobs,
         deployments,
-        jq.evaluate,
+        jq,
         time.time,
         grace=settings.request_grace,
         max_steps=settings.max_steps,

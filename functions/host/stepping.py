@@ -6,23 +6,28 @@ import asyncio
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from events.errors import ErrorType, Problem
 from events.flow.advance import StaleSignal, advance
 from events.flow.steps import Facts, ScopeFaulted, Start, Step
+from functions.host.jq import NotYetError
 from functions.host.transitions import Settled, transition
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from events.flow.steps import Evaluate, Signal, State
+    from events.flow.steps import Signal, State
+    from events.flow.syntax import Flow
     from functions.host.blobs import Blobs
     from functions.host.deployed import Deployments
+    from functions.host.jq import JqPool
     from functions.host.ledger.rows import RunRow, TaskRow, Transition, Work
     from functions.host.outcomes import Outcome
 
 log = logging.getLogger(__name__)
+_MOMENT: Final = 0.005
+"""Seconds that `advance` may hold the event loop up."""
 
 Scope = tuple[str, int]
 """A scope as the ledger has it: packed state and revision."""
@@ -35,13 +40,13 @@ class Stepper:
         self,
         blobs: Blobs,
         deployments: Deployments,
-        evaluate: Evaluate,
+        jq: JqPool,
         clock: Callable[[], float],
         *,
         grace: float,
         max_steps: int,
     ) -> None:
-        self._blobs, self._deployments, self._evaluate = blobs, deployments, evaluate
+        self._blobs, self._deployments, self._jq = blobs, deployments, jq
         self._clock, self._grace, self._max_steps = clock, grace, max_steps
         self._threads = ThreadPoolExecutor(4, "advance")
 
@@ -91,17 +96,28 @@ class Stepper:
             started_at=datetime.fromtimestamp(run.started_at, UTC),
             now=datetime.fromtimestamp(now, UTC),
         )
-        loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(
-                self._threads, advance, deployed.flow, state, signal, facts, self._evaluate
-            )
+            return await self._advance(deployed.flow, state, signal, facts)
         except (StaleSignal, OSError):
             raise  # the scope moved on, or no worker could be started: neither is the flow's fault
         except Exception as error:
             # a defect of the state machine must end the run where people see it, not loop for ever
             log.exception("advance failed on run %s", run.id)
             return _broken(state or {}, error)
+
+    async def _advance(self, flow: Flow, state: State | None, signal: Signal, facts: Facts) -> Step:
+        """Advance here if that takes a moment; else once more, from the start, in a thread.
+
+        It is pure, so trying costs nothing but the moment, and nearly every step saves the
+        way to another thread and back.
+        """
+        try:
+            return advance(flow, state, signal, facts, self._jq.within(_MOMENT))
+        except NotYetError:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(
+                self._threads, advance, flow, state, signal, facts, self._jq.evaluate
+            )
 
 
 def _broken(state: State, error: Exception) -> Step:

@@ -2,5 +2,6 @@
 
 from functions.host.jq.client import JqPool
 from functions.host.jq.limits import Limits
+from functions.host.jq.process import NotYetError
 
-__all__ = ["JqPool", "Limits"]
+__all__ = ["JqPool", "Limits", "NotYetError"]

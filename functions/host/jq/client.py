@@ -10,6 +10,7 @@ from __future__ import annotations
 import queue
 import re
 import signal
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,15 +18,19 @@ from events.flow import expressions
 from events.flow.expressions import NOW, EmptyResult, ExpressionError
 from functions.host.jq import encoding
 from functions.host.jq.limits import MIB, Limits
-from functions.host.jq.process import JqProcess, WorkerDiedError
+from functions.host.jq.process import JqProcess, NotYetError, WorkerDiedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+    from events.flow.steps import Evaluate
 
 Json = Any
 
 _NOISE: Final = re.compile(r"^jq: error: | at <top-level>|\n.*$", re.DOTALL)
 _OF_THE_PROGRAM: Final = frozenset({signal.SIGPROF, signal.SIGABRT, signal.SIGSEGV})
+_QUICK: Final = 65_536
+"""Bytes of data that an event loop may send; more could block on a full socket."""
 _LINE: Final = re.compile(r", line (\d+), column (\d+):?")
 
 
@@ -46,6 +51,24 @@ class JqPool:
         Only the arguments whose name occurs in the program are read and sent. The argument
         `expressions.NOW`, when there is one, is what `now` gives.
         """
+        return self._evaluate(program, data, arguments, None)
+
+    def within(self, seconds: float) -> Evaluate:
+        """Return an `Evaluate` for an event loop: it never waits longer than `seconds` in all.
+
+        It raises NotYetError where a worker is busy, or not done by then; what asked can be
+        asked again of `evaluate`, in a thread.
+        """
+        deadline = time.monotonic() + seconds
+
+        def evaluate(program: str, data: Json, arguments: Mapping[str, Json]) -> Json:
+            return self._evaluate(program, data, arguments, deadline)
+
+        return evaluate
+
+    def _evaluate(
+        self, program: str, data: Json, arguments: Mapping[str, Json], deadline: float | None
+    ) -> Json:
         if program == ".":
             return data
         clock = NOW in arguments
@@ -54,7 +77,7 @@ class JqPool:
         if clock:
             document["now"] = arguments[NOW]
         text = expressions.program_text(program, names, clock=clock)
-        outcome, body = self._ask(b"E", program, text, encoding.encode(document))
+        outcome, body = self._ask(b"E", program, text, encoding.encode(document), deadline)
         return _result(outcome, body, program, self._limits)
 
     __call__ = evaluate
@@ -89,16 +112,28 @@ class JqPool:
             self._free.put(slot)
 
     @contextmanager
-    def _slot(self) -> Iterator[_Slot]:
-        slot = self._free.get()
+    def _slot(self, *, wait: bool = True) -> Iterator[_Slot]:
+        try:
+            slot = self._free.get(block=wait)
+        except queue.Empty:
+            raise NotYetError from None
         try:
             yield slot
         finally:
             self._free.put(slot)
 
-    def _ask(self, operation: bytes, program: str, text: str, data: bytes) -> tuple[bytes, bytes]:
-        with self._slot() as slot:
+    def _ask(
+        self,
+        operation: bytes,
+        program: str,
+        text: str,
+        data: bytes,
+        deadline: float | None = None,
+    ) -> tuple[bytes, bytes]:
+        with self._slot(wait=deadline is None) as slot:
             try:
+                if deadline is not None:
+                    return slot.ask_until(deadline, operation, _utf8(text, program), data)
                 return slot.ask(operation, _utf8(text, program), data)
             except WorkerDiedError as death:
                 raise _failure(program, _verdict(death, self._limits)) from None
@@ -131,7 +166,26 @@ class _Slot:
                 raise
             return self._ask(operation, text, data)
 
+    def ask_until(
+        self, deadline: float, operation: bytes, text: bytes, data: bytes
+    ) -> tuple[bytes, bytes]:
+        """Ask a worker that runs already; NotYetError where that would mean waiting."""
+        process = self._process
+        if process is None or not process.usable or process.owing or len(data) > _QUICK:
+            raise NotYetError
+        try:
+            return process.ask_until(deadline, operation, text, data)
+        except NotYetError:
+            raise
+        except BaseException:
+            self.drop()
+            raise
+
     def _ask(self, operation: bytes, text: bytes, data: bytes) -> tuple[bytes, bytes]:
+        try:
+            self.process().settle()
+        except WorkerDiedError:
+            self.drop()  # by what it still worked on, which is not this program
         process = self.process()
         try:
             return process.ask(operation, text, data)

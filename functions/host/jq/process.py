@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -14,11 +16,17 @@ from typing import TYPE_CHECKING, Final
 from functions.host.jq import worker
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from functions.host.jq.limits import Limits
 
 _PATIENCE: Final = 10.0
 """How long an answer is waited for, as a multiple of the limit on processor time: only a worker
 that is frozen, or a machine that is badly short of processors, takes so long."""
+
+
+class NotYetError(Exception):
+    """No answer in the time allowed; ask again from where waiting hurts nobody."""
 
 
 class WorkerDiedError(Exception):
@@ -43,6 +51,7 @@ class JqProcess:
         with far:
             self._process = _spawn(far, limits)
         self._socket = near
+        self._owing = False
 
     @property
     def pid(self) -> int:
@@ -56,18 +65,56 @@ class JqProcess:
 
     def ask(self, operation: bytes, program: bytes, data: bytes) -> tuple[bytes, bytes]:
         """Send one request; return outcome and body. Raises WorkerDiedError, and is dead then."""
-        patience = self._limits.seconds * _PATIENCE
-        deadline = time.monotonic() + patience
-        head = worker.REQUEST.pack(operation, len(program), len(data))
+        with self._mortal():
+            self._send(operation, program, data)
+            return self._answer()
+
+    def ask_until(
+        self, deadline: float, operation: bytes, program: bytes, data: bytes
+    ) -> tuple[bytes, bytes]:
+        """Ask, but raise NotYetError if no answer comes by `deadline` (monotonic seconds).
+
+        The answer is owed then: `settle` takes it before the next request.
+        """
+        with self._mortal():
+            self._send(operation, program, data)
+            self._owing = True
+            waiting = max(deadline - time.monotonic(), 0.0)
+            if not select.select([self._socket], [], [], waiting)[0]:
+                raise NotYetError
+            self._owing = False
+            return self._answer()
+
+    @property
+    def owing(self) -> bool:
+        """Whether an answer is still to come that nobody waits for."""
+        return self._owing
+
+    def settle(self) -> None:
+        """Wait for an owed answer and drop it. Raises WorkerDiedError, and is dead then."""
+        if self._owing:
+            with self._mortal():
+                self._answer()
+            self._owing = False
+
+    @contextmanager
+    def _mortal(self) -> Iterator[None]:
         try:
-            self._socket.settimeout(patience)
-            self._socket.sendall(head + program + data)
-            outcome, size = worker.ANSWER.unpack(self._receive(worker.ANSWER.size, deadline))
-            return outcome, bytes(self._receive(size, deadline))
+            yield
         except TimeoutError:
             raise WorkerDiedError(self.kill()) from None
         except OSError:
             raise WorkerDiedError(self._buried()) from None
+
+    def _send(self, operation: bytes, program: bytes, data: bytes) -> None:
+        head = worker.REQUEST.pack(operation, len(program), len(data))
+        self._socket.settimeout(self._limits.seconds * _PATIENCE)
+        self._socket.sendall(head + program + data)
+
+    def _answer(self) -> tuple[bytes, bytes]:
+        deadline = time.monotonic() + self._limits.seconds * _PATIENCE
+        outcome, size = worker.ANSWER.unpack(self._receive(worker.ANSWER.size, deadline))
+        return outcome, bytes(self._receive(size, deadline))
 
     def _receive(self, size: int, deadline: float) -> bytearray:
         received = bytearray()

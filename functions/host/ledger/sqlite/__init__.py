@@ -1,4 +1,4 @@
-"""The embedded ledger: one SQLite file, WAL, every commit synced, shared by processes."""
+"""The embedded ledger: one SQLite file, WAL, every promise synced, shared by processes."""
 
 from __future__ import annotations
 
@@ -100,10 +100,11 @@ class SqliteLedger:
         return await self._read(lambda db: runs.history(db, run_id, after))
 
     async def claim(self, hop: Hop, *, now: float, lease: float, cold: bool) -> Claim:
-        return await self._write(lambda db: tasks.claim(db, hop, now, lease, cold))
+        # a claim is no promise: lost in a power cut, the task is simply asked for again
+        return await self._write(lambda db: tasks.claim(db, hop, now, lease, cold), promise=False)
 
     async def heartbeat(self, task: TaskRow, due_at: float) -> bool:
-        return await self._write(lambda db: tasks.heartbeat(db, task, due_at))
+        return await self._write(lambda db: tasks.heartbeat(db, task, due_at), promise=False)
 
     async def record(self, task: TaskRow, outcome: str, due_at: float) -> bool:
         return await self._write(lambda db: tasks.record(db, task, outcome, due_at))

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 T = TypeVar("T")
-Job = "tuple[Callable[[sqlite3.Connection], Any], asyncio.Future[Any], asyncio.AbstractEventLoop]"
 _MOST: Final = 256
 
 
@@ -35,6 +34,7 @@ class Writer:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         self._lock = os.open(f"{path}-writers", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._connection = connect(path)
+        self._synced = True
         if max_pages:
             self._connection.execute(f"PRAGMA max_page_count = {max_pages:d}")
         with self._exclusive():
@@ -44,15 +44,17 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
         self._thread.start()
 
-    async def submit(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def submit(self, work: Callable[[sqlite3.Connection], T], *, promise: bool = True) -> T:
         """Run `work` in a transaction and return its result after the commit.
 
+        With `promise` the commit is synced to disk first. Without, it outlives every process
+        but not a power cut: right for what may as well not have happened, such as a claim.
         An exception of `work` rolls back its own changes alone. LedgerUnavailable: nothing of
         it was kept.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._jobs.put((work, future, loop))
+        self._jobs.put((work, future, loop, promise))
         return await future
 
     def close(self) -> None:
@@ -79,6 +81,7 @@ class Writer:
 
     def _commit(self, batch: list[Any]) -> list[tuple[bool, Any]]:
         try:
+            self._sync(promised=any(job[3] for job in batch))
             with self._exclusive():
                 outcomes = [_attempt(self._connection, job[0]) for job in batch]
                 self._connection.execute("COMMIT")
@@ -86,6 +89,11 @@ class Writer:
             failure = LedgerUnavailable(f"the ledger cannot be written: {error}")
             return [(False, failure)] * len(batch)
         return outcomes
+
+    def _sync(self, *, promised: bool) -> None:
+        if promised is not self._synced:
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if promised else 'NORMAL'}")
+            self._synced = promised
 
     @contextlib.contextmanager
     def _exclusive(self) -> Iterator[None]:
@@ -129,7 +137,7 @@ def _attempt(
 
 def _deliver(batch: list[Any], outcomes: list[tuple[bool, Any]]) -> None:
     by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], bool, Any]]] = {}
-    for (_, future, loop), (good, value) in zip(batch, outcomes, strict=True):
+    for (_, future, loop, _), (good, value) in zip(batch, outcomes, strict=True):
         by_loop.setdefault(loop, []).append((future, good, value))
     for loop, settled in by_loop.items():
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
