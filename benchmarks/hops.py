@@ -8,10 +8,10 @@ import time
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from flows import chain
+from benchmarks.flows import chain
 
 if TYPE_CHECKING:
-    from local import Platform
+    from benchmarks.local import Platform
 
 CHAIN = 20
 

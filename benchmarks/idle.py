@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import signal
 import statistics
 import time
 from typing import TYPE_CHECKING, Any
 
 import psutil
-from local import pss_mb
+
+from benchmarks.local import pss_mb
 
 if TYPE_CHECKING:
-    from local import Platform
+    from benchmarks.local import Platform
+
+
+FAST_TO_ZERO = {"TENDRIL_SCALE_WINDOW": "0.2", "TENDRIL_SCALE_GRACE": "0"}
+"""Settings of a platform whose tools leave soon after their last request."""
 
 
 async def cold_start_ms(platform: Platform, times: int = 15) -> float:
     """Return the median time from no process to a tool's first answer, in ms."""
     spent = []
     for _ in range(times):
-        await _make_cold(platform, "ping")
+        await _cold(platform, "ping")
         started = time.perf_counter()
         async with platform.session.get(f"{platform.url}/services/ping/health/ready") as response:
             response.raise_for_status()
@@ -29,17 +31,17 @@ async def cold_start_ms(platform: Platform, times: int = 15) -> float:
     return statistics.median(spent)
 
 
-async def memory(platform: Platform) -> dict[str, float]:
-    """Return the PSS of the idle platform and of a warm tool with its helpers, in MB."""
-    await _make_cold(platform, "ping")
-    await _make_cold(platform, "pong")
+async def idle_mb(platform: Platform) -> float:
+    """Return the PSS of a platform that has nothing to do, all its processes together, in MB."""
     root = psutil.Process(platform.pid)
-    everything = [platform.pid, *(child.pid for child in root.children(recursive=True))]
-    idle = pss_mb(everything)
+    return pss_mb([platform.pid, *(child.pid for child in root.children(recursive=True))])
+
+
+async def warm_tool_mb(platform: Platform) -> float:
+    """Return the PSS of a tool that has just worked, with its expression worker, in MB."""
     await platform.run("bench/chain", {"n": 0})
     pid = (await _service(platform, "ping"))["pid"]
-    tool = [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
-    return {"idle": idle, "tool": pss_mb(tool)}
+    return pss_mb([pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))])
 
 
 async def _service(platform: Platform, name: str) -> dict[str, Any]:
@@ -49,10 +51,6 @@ async def _service(platform: Platform, name: str) -> dict[str, Any]:
     return found
 
 
-async def _make_cold(platform: Platform, name: str) -> None:
-    service = await _service(platform, name)
-    if service["pid"]:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(service["pid"], signal.SIGKILL)
-    while (await _service(platform, name))["pid"]:
+async def _cold(platform: Platform, name: str) -> None:
+    while (await _service(platform, name))["state"] != "cold":
         await asyncio.sleep(0.02)

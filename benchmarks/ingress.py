@@ -11,7 +11,8 @@ import tempfile
 from pathlib import Path
 
 import aiohttp
-from local import free_port, platform, ready
+
+from benchmarks.local import free_port, platform, ready
 
 SECONDS = 6
 CONNECTIONS = 64

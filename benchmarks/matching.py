@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from limits import median_ms
-
+from benchmarks.limits import median_ms
 from knative.filters import compile as compile_filter
 from knative.local.matching import TriggerIndex, TriggerSpec
 

@@ -1,4 +1,4 @@
-"""All benchmarks: `python benchmarks/run.py [--json FILE]` prints one table.
+"""All benchmarks: `python -m benchmarks.run [--json FILE]` prints one table.
 
 Every figure stands beside a limit or a peer measured in the same run, on the same machine.
 """
@@ -14,14 +14,15 @@ import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from hops import flow_ms, flows_per_second, hop_ms
-from idle import cold_start_ms, memory
-from ingress import ratio
-from limits import http_call_ms, sdk_parse_ms, sqlite_commit_ms
-from local import platform
-from matching import match_ms
 from rich.console import Console
 from rich.table import Table
+
+from benchmarks.hops import flow_ms, flows_per_second, hop_ms
+from benchmarks.idle import FAST_TO_ZERO, cold_start_ms, idle_mb, warm_tool_mb
+from benchmarks.ingress import ratio
+from benchmarks.limits import http_call_ms, sdk_parse_ms, sqlite_commit_ms
+from benchmarks.local import platform
+from benchmarks.matching import match_ms
 
 
 @dataclass(frozen=True)
@@ -51,13 +52,14 @@ async def measure(folder: Path) -> list[Figure]:
 
 async def _platform(folder: Path) -> list[Figure]:
     async with platform(folder) as local:
+        idle = await idle_mb(local)
         call = await http_call_ms(f"{local.url}/healthz")
         p50, p95 = await hop_ms(local)
         three = await flow_ms(local)
         rate = await flows_per_second(local)
+        tool = await warm_tool_mb(local)
+    async with platform(folder.with_name("cold"), **FAST_TO_ZERO) as local:
         cold = await cold_start_ms(local)
-        weight = await memory(local)
-    idle, tool = weight["idle"], weight["tool"]
     return [
         Figure("limit: one aiohttp call", call, "ms"),
         Figure("hop, p50", p50, "ms", "<= 3, proud 2", p50 <= 3),

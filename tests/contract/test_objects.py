@@ -350,9 +350,7 @@ async def test_a_process_dying_in_a_put_leaves_nothing_half_visible(tmp_path: Pa
     root = tmp_path / "objects"
     store = FolderStore(root)
     await store.put("small", b"x")
-    writer = subprocess.Popen(  # noqa: ASYNC220 - returns at once
-        [sys.executable, "-c", WRITER, f"file://{root}", str(LARGE // 4)]
-    )
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, f"file://{root}", str(LARGE // 4)])
     partial = root / ".incoming"
     try:
         await asyncio.to_thread(eventually, (root / "large").exists)

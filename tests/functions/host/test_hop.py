@@ -95,7 +95,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     process = subprocess.Popen(
         [sys.executable, "-m", "functions.host", "ping.app:app"], env=environment
     )
-    settings = Settings(data=tmp_path, K_SINK=f"http://127.0.0.1:{sink}/")  # type: ignore[call-arg]
+    settings = Settings(data=tmp_path, K_SINK=f"http://127.0.0.1:{sink}/")
     async with aiohttp.ClientSession() as session, opened(settings) as platform:
         url = f"http://127.0.0.1:{port}/"
         await ready(session, f"{url}health/ready")

@@ -1,21 +1,21 @@
-"""Writes the golden files of the renderer anew; look at the difference before committing it."""
+"""`python -m tests.knative.golden.update` writes the renderer's golden files anew.
+
+Look at the difference before committing it.
+"""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from knative import render, toolsets
+from tests.knative.test_render import SERVICE
 
 HERE = Path(__file__).parent
 
 
 def main() -> None:
     """Render two tools into `render.yaml`."""
-    sys.path.insert(0, str(HERE.parent))
-    from test_render import SERVICE
-
     with TemporaryDirectory() as folder:
         for name in ("zebra", "apple"):
             tool = Path(folder) / name

@@ -1,0 +1,1 @@
+"""What Tendril costs, beside what the machine can do at best."""
