@@ -113,6 +113,7 @@ class Broker:
             disorder=disorder,
         )
         self._accepting = False
+        self._storing = True
         self._accepted = 0
         self._unmatched = 0
         self._orphaned = 0
@@ -195,7 +196,7 @@ class Broker:
             return False
         if ends is not None:
             change.finished.append(ends)
-        await self._commit(change, deliveries)
+        await self._commit(change, deliveries, reply=ends is not None)
         return True
 
     def _route(
@@ -213,12 +214,19 @@ class Broker:
             change.deliveries.append(delivery.owed())
             deliveries.append(delivery)
 
-    async def _commit(self, change: Change, deliveries: list[Delivery]) -> None:
+    async def _commit(self, change: Change, deliveries: list[Delivery], *, reply: bool) -> None:
+        """Store and dispatch: after the commit, but a reply beside it.
+
+        Nobody was told yet that a reply is stored: should the commit fail, the delivery it
+        answers is still owed, and made again. While commits fail, replies wait for theirs.
+        """
+        early = reply and self._storing
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def committed(error: StoreError | None) -> None:
             # What is on disk is dispatched, also when the one who asked has gone away.
-            if error is None:
+            self._storing = error is None
+            if error is None and not early:
                 self._dispatcher.take(deliveries)
             if done.done():
                 return
@@ -228,6 +236,8 @@ class Broker:
                 done.set_exception(error)
 
         self._store.write(change, committed)
+        if early:
+            self._dispatcher.take(deliveries)
         await done
 
     def _resumed(self, row: Owed) -> Delivery:

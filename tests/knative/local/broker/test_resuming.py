@@ -139,10 +139,11 @@ async def test_a_reply_that_cannot_be_stored_is_asked_for_again(
     platform.limit_pages(extra=20)
     await broker.accept(event("1"))
     await eventually(lambda: len(platform.subscribers.ids("http://x/")) > 3)
-    assert platform.subscribers.ids("http://y/") == []
+    early = platform.subscribers.ids("http://y/")
+    assert early in ([], ["2"]), "a reply overtakes its commit once at most"
     platform.limit_pages(extra=1000)
     await eventually(lambda: broker.stats().stored == 0)
-    assert platform.subscribers.ids("http://y/") == ["2"]
+    assert platform.subscribers.ids("http://y/") == [*early, "2"]
     assert platform.subscribers.ids("http://sink/") == []
 
 
