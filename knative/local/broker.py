@@ -18,7 +18,7 @@ from knative.local.dispatch import Dispatcher, TtlUsedUp
 from knative.local.matching import TriggerIndex, TriggerSpec
 from knative.local.store import Store
 from knative.local.tables import Change, Kept, Owed, StoreError
-from knative.local.trigger_queue import CONCURRENCY, Delivery
+from knative.local.trigger_queue import CONCURRENCY, KEPT_IN_MEMORY, Delivery
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -218,9 +218,11 @@ class Broker:
         """Store and dispatch: after the commit, but a reply beside it.
 
         Nobody was told yet that a reply is stored: should the commit fail, the delivery it
-        answers is still owed, and made again. While commits fail, replies wait for theirs.
+        answers is still owed, and made again. While commits fail, or a queue is so long that
+        events in it are read back from the store, replies wait for theirs.
         """
-        early = reply and self._storing
+        short = self._dispatcher.waiting < KEPT_IN_MEMORY
+        early = reply and self._storing and short
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def committed(error: StoreError | None) -> None:
