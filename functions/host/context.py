@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,19 +20,43 @@ T = TypeVar("T")
 
 
 class Resources:
-    """Things made once per process and shared by its calls: models, pools, breakers."""
+    """Things made once per process and shared by its calls: models, pools, breakers.
+
+    The host closes them, the last one made first, when the service has drained.
+    """
 
     def __init__(self) -> None:
         self._made: dict[str, Any] = {}
         self._lock = asyncio.Lock()
+        self._closing = AsyncExitStack()
 
-    async def once(self, name: str, make: Callable[[], Awaitable[T]]) -> T:
-        """Return the resource called `name`, making it at the first call only."""
+    async def once(
+        self,
+        name: str,
+        make: Callable[[], Awaitable[T]],
+        close: Callable[[T], Awaitable[object]] | None = None,
+    ) -> T:
+        """Return the resource called `name`, making it at the first call only.
+
+        `close` is called with it when the service stops.
+        """
         if name not in self._made:
             async with self._lock:
                 if name not in self._made:
-                    self._made[name] = await make()
+                    self._made[name] = await self._make(make, close)
         made: T = self._made[name]
+        return made
+
+    async def aclose(self) -> None:
+        """Close everything that was made with a way to close it."""
+        await self._closing.aclose()
+
+    async def _make(
+        self, make: Callable[[], Awaitable[T]], close: Callable[[T], Awaitable[object]] | None
+    ) -> T:
+        made = await make()
+        if close:
+            self._closing.push_async_callback(close, made)
         return made
 
 

@@ -11,7 +11,7 @@ import random
 from typing import TYPE_CHECKING, Any
 
 from events.vocabulary import idempotency_key, read_hop
-from functions.host.context import Context, Resources
+from functions.host.context import Context
 from functions.host.faults import Refused
 from functions.host.ledger.claims import Verdict
 from functions.host.ledger.rows import Entry
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from events.envelope import Event
     from events.vocabulary import Hop
     from functions.host.assembly import Platform
+    from functions.host.context import Resources
     from functions.host.ledger.rows import TaskRow, Work
     from functions.host.outcomes import Outcome, RetryPolicy
     from functions.host.stepping import Scope
@@ -43,6 +44,7 @@ class Worker:
         *,
         folder: Path,
         http: aiohttp.ClientSession,
+        resources: Resources,
         luck: Callable[[], float] = random.random,
     ) -> None:
         self._tool, self._policy, self._luck = tool, policy, luck
@@ -50,7 +52,7 @@ class Worker:
         self._settler, self._emitter = platform.settler, platform.emitter
         self._lease = platform.settings.lease
         self._folder, self._objects, self._http = folder, platform.objects, http
-        self._resources = Resources()
+        self._resources = resources
         self._cold = True
 
     async def do(self, event: Event) -> Event | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from fastapi import Response
 
 from functions.host.assembly import Platform, opened
+from functions.host.context import Resources
 from functions.host.egress import Policy, session
 from functions.host.endpoint import Service
 from functions.host.faults import install
@@ -19,6 +20,7 @@ from functions.host.tool import Tool, tool
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
+    import aiohttp
     from fastapi import FastAPI
 
     from functions.host.context import Context
@@ -43,8 +45,9 @@ def serve(
         async with (
             opened(settings) as platform,
             session(Policy.parse(settings.egress_allow)) as http,
+            aclosing(Resources()) as resources,
         ):
-            app.state.take = _worker(described, platform, http).do
+            app.state.take = _worker(described, platform, http, resources).do
             yield
 
     app = service(described.name, lifespan)
@@ -68,7 +71,9 @@ async def _alive() -> Response:
     return Response(status_code=200)
 
 
-def _worker(described: Tool, platform: Platform, http: Any) -> Worker:
+def _worker(
+    described: Tool, platform: Platform, http: aiohttp.ClientSession, resources: Resources
+) -> Worker:
     settings = platform.settings
     folder = settings.data / "tools" / described.name
     folder.mkdir(parents=True, exist_ok=True)
@@ -78,4 +83,5 @@ def _worker(described: Tool, platform: Platform, http: Any) -> Worker:
         RetryPolicy(settings.retry_attempts, settings.retry_delay, settings.retry_max_delay),
         folder=folder,
         http=http,
+        resources=resources,
     )

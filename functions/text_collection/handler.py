@@ -7,7 +7,7 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from events.errors import ErrorType, RetryableError, ToolError
-from functions.text_collection.embedding import Embedder, embedder_name
+from functions.text_collection.embedding import Embedder
 from functions.text_collection.index import Index
 from functions.text_collection.ingestion import ingest
 from functions.text_collection.models import (
@@ -21,13 +21,12 @@ from functions.text_collection.models import (
     Search,
     Settings,
 )
-from functions.text_collection.search import search
+from functions.text_collection.search import Query, search
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from functions.host.context import Context
-    from functions.text_collection.embedding import Vector
     from functions.text_collection.models import Result
 
 
@@ -70,7 +69,8 @@ async def _done(
 async def _search(request: Search, context: Context, file: Path) -> Found:
     query = None
     if request.mode != "keyword":
-        query = await (await _embedder(context)).query(request.query)
+        embedder = await _embedder(context)
+        query = Query(embedder.name, await embedder.query(request.query))
     results = await asyncio.to_thread(_results, file, request, query)
     return Found(collection=request.collection, query=request.query, results=results)
 
@@ -85,7 +85,7 @@ async def _embedder(context: Context) -> Embedder:
     async def load() -> Embedder:
         return await asyncio.to_thread(Embedder, settings.threads)
 
-    return await context.resources.once("text_collection.embedder", load)
+    return await context.resources.once("text_collection.embedder", load, Embedder.close)
 
 
 def _delete(file: Path, document: str) -> bool:
@@ -93,6 +93,6 @@ def _delete(file: Path, document: str) -> bool:
         return index.delete(document) if index else False
 
 
-def _results(file: Path, request: Search, query: Vector | None) -> list[Result]:
+def _results(file: Path, request: Search, query: Query | None) -> list[Result]:
     with Index.opened(file) as index:
-        return search(index, request, query, embedder_name()) if index else []
+        return search(index, request, query) if index else []

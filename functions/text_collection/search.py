@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from functions.text_collection.models import Position, Result
@@ -20,17 +21,23 @@ DEPTH: Final = 100
 """Passages of each ranking that are fused, at least."""
 
 
-def search(index: Index, request: Search, query: Vector | None, embedder: str) -> list[Result]:
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question's unit vector, and who made it."""
+
+    embedder: str
+    vector: Vector
+
+
+def search(index: Index, request: Search, query: Query | None) -> list[Result]:
     """Return the passages that answer the request best.
 
-    `query` is the question's unit vector; None leaves meaning out (mode keyword).
+    Without `query` meaning is left out (mode keyword).
     """
     with index.snapshot():
         keys = index.documents(matcher(request.filter)) if request.filter else None
         depth = max(DEPTH, request.limit)
-        near = (
-            _near(index, request.query, query, embedder, keys, depth) if query is not None else []
-        )
+        near = _near(index, request.query, query, keys, depth) if query else []
         expression = match(request.query) if request.mode != "vector" else None
         worded = dict(index.matching(expression, keys, depth)) if expression else {}
         scores = _scores(request, near, worded)
@@ -58,15 +65,10 @@ def _typed(value: Any) -> tuple[bool, Any]:
 
 
 def _near(
-    index: Index,
-    asked: str,
-    query: Vector,
-    embedder: str,
-    keys: Sequence[int] | None,
-    depth: int,
+    index: Index, asked: str, query: Query, keys: Sequence[int] | None, depth: int
 ) -> list[Near]:
-    written = script(asked)
-    question = Question(query, written, means(index.samples(embedder), written))
+    written, embedder = script(asked), query.embedder
+    question = Question(query.vector, written, means(index.samples(embedder), written))
     return nearest(index.nearby(embedder, keys), question, depth)
 
 

