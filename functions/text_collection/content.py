@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.message import Message
 from typing import TYPE_CHECKING, Final
 
 from events.errors import ErrorType, RetryableError, ToolError
+from functions.host import retry_after
 from functions.text_collection.formats import FORMATS, detect
 
 if TYPE_CHECKING:
@@ -104,9 +106,8 @@ async def _fetched(
 def _check(document: Document, response: aiohttp.ClientResponse) -> None:
     status = response.status
     if status in _PASSING or status >= 500:  # noqa: PLR2004 - a server's own failure
-        after = response.headers.get("Retry-After", "")
-        seconds = float(after) if after.isdecimal() else None
-        raise RetryableError(f"{document.url} answered {status}", retry_after=seconds)
+        wait = retry_after.parse(response.headers.get("Retry-After"), datetime.now(UTC))
+        raise RetryableError(f"{document.url} answered {status}", retry_after=wait)
     if status != 200:  # noqa: PLR2004 - anything else carries no document
         raise unreadable(document, f"fetching it was answered {status}")
 

@@ -59,7 +59,8 @@ async def server() -> AsyncIterator[TestServer]:
         return web.Response(text=PAGE, content_type="text/html")
 
     async def status(request: web.Request) -> web.Response:
-        return web.Response(status=int(request.match_info["status"]), headers={"Retry-After": "7"})
+        headers = {"Retry-After": request.query.get("after", "7")}
+        return web.Response(status=int(request.match_info["status"]), headers=headers)
 
     async def endless(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
@@ -99,6 +100,14 @@ async def test_a_url_that_fails(
         await call("ingest", document=document)
     assert isinstance(raised.value, RetryableError) is retried
     assert getattr(raised.value, "retry_after", 7.0) == 7.0
+
+
+async def test_a_server_may_name_the_day(call: Call, server: TestServer) -> None:
+    """Retry-After may be an HTTP-date, as for every tool: one that is past asks for no wait."""
+    url = server.make_url("/status/503").with_query(after="Fri, 31 Dec 1999 23:59:59 GMT")
+    with pytest.raises(RetryableError) as raised:
+        await call("ingest", document={"id": "o", "url": str(url)})
+    assert raised.value.retry_after == 0
 
 
 async def test_the_egress_policy_holds(context: Context, server: TestServer) -> None:
