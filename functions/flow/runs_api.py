@@ -116,15 +116,19 @@ async def follow_run(
 ) -> StreamingResponse:
     """Stream a run's history as server-sent events until it ends."""
     platform: Platform = request.app.state.platform
-    await _known(platform, run_id)
-    stream = _stream(platform, run_id, last_event_id)
+    run = await _known(platform, run_id)
+    stream = _stream(platform, run_id, last_event_id, ended=run.status in _ENDED)
     return StreamingResponse(stream, media_type="text/event-stream")
 
 
-async def _stream(platform: Platform, run_id: str, after: int) -> AsyncIterator[bytes]:
+async def _stream(
+    platform: Platform, run_id: str, after: int, *, ended: bool
+) -> AsyncIterator[bytes]:
     pause, silent = 0.01, 0.0
     while True:
         entries = await platform.ledger.history(run_id, after)
+        if ended and not entries:
+            return  # a client that comes again after the last entry has seen all there is
         for seq, entry in entries:
             after = seq
             yield f"id: {seq}\ndata: {entry_view(seq, entry).model_dump_json()}\n\n".encode()

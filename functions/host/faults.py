@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from events.envelope import EnvelopeError
@@ -76,6 +78,26 @@ def _problem_response(value: Problem) -> Response:
     return Response(body, value.status, media_type="application/problem+json")
 
 
+def no_route(request: Request | None, error: Exception) -> Response:
+    """A path or a method that the service does not have."""
+    assert isinstance(error, HTTPException)
+    asked = f"{request.method} {request.url.path}" if request else "this request"
+    detail = f"{asked} is not served here; GET /docs says what is"
+    response = problem(error.status_code, HTTPStatus(error.status_code).phrase, detail)
+    response.headers.update(error.headers or {})
+    return response
+
+
+def invalid(_: Request | None, error: Any) -> Response:
+    """A parameter or a body that an API's models refuse: 422, each field with its reason."""
+    errors = [
+        {"field": ".".join(str(step) for step in item["loc"]), "message": item["msg"]}
+        for item in error.errors()
+    ]
+    detail = "; ".join(f"{item['field']}: {item['message']}" for item in errors[:5])
+    return problem(422, "Invalid request", detail, errors=errors)
+
+
 def unexpected(_: Request | None, error: Exception) -> Response:
     """A defect: the log has the traceback, the broker delivers again and then gives up."""
     log.error("unexpected error", exc_info=error)
@@ -101,6 +123,10 @@ def respond(error: Exception) -> Response:
 
 
 def install(app: FastAPI) -> None:
-    """Register the mapping on an app."""
+    """Register the mapping on an app, and what only an app raises."""
+    from fastapi.exceptions import RequestValidationError  # lazy: not every service has FastAPI
+
     for kind, handler in _MAPPING:
         app.add_exception_handler(kind, handler)
+    app.add_exception_handler(HTTPException, no_route)
+    app.add_exception_handler(RequestValidationError, invalid)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing, asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import Response
 
@@ -24,6 +24,26 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from functions.host.context import Context
+
+_PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
+    "4XX": {
+        "description": "What is wrong, where, and what to do (RFC 7807)",
+        "content": {
+            "application/problem+json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "type": {"type": "string"},
+                        "title": {"type": "string"},
+                        "status": {"type": "integer"},
+                        "detail": {"type": "string"},
+                    },
+                }
+            }
+        },
+    }
+}
+"""How an API describes its errors; FastAPI's own 422 would describe another body."""
 
 
 def serve(
@@ -60,7 +80,7 @@ def service(title: str, lifespan: Callable[[FastAPI], Any]) -> FastAPI:
 
     The lifespan sets `app.state.take`, which gets the events.
     """
-    app = Service(title=title, lifespan=lifespan, redirect_slashes=False)
+    app = Service(title=title, lifespan=lifespan, redirect_slashes=False, responses=_PROBLEMS)
     install(app)
     app.add_api_route("/health/ready", _alive, methods=["GET"], include_in_schema=False)
     app.add_api_route("/health/live", _alive, methods=["GET"], include_in_schema=False)

@@ -53,6 +53,15 @@ do:
           - say: {set: {status: '${ $err.status }', at: '${ $err.instance }'}}
 """
 
+WRONG_REQUESTS = [
+    ("GET", "/runs?limit=0", None, 422, "query.limit"),
+    ("GET", "/runs?status=odd", None, 422, "query.status"),
+    ("GET", "/runs?flow=two", None, 400, "namespace/name"),
+    ("POST", "/deadletters/redrive", {"filter": {}, "dryrun": True}, 422, "body.dryrun"),
+    ("GET", "/nothing", None, 404, "GET /nothing"),
+    ("DELETE", "/flows", None, 405, "DELETE /flows"),
+]
+
 
 @pytest.fixture
 def environment(tools: str) -> dict[str, str]:
@@ -111,6 +120,20 @@ async def test_the_api_says_what_is_wrong(platform: LocalPlatform) -> None:
     assert (await platform.api("POST", "/flows/test/two/runs", data=b"{"))[0] == 400
     assert (await platform.api("GET", "/runs/none"))[0] == 404
     assert (await platform.api("GET", "/deadletters/none"))[0] == 404
+
+
+async def test_every_error_of_the_api_is_a_problem(platform: LocalPlatform) -> None:
+    """Wrong parameters, bodies, paths and methods are RFC 7807, as OpenAPI says, and say what."""
+    api = f"{platform.url}/services/flow"
+    for method, path, body, status, named in WRONG_REQUESTS:
+        async with platform.session.request(method, api + path, json=body) as response:
+            answer = await response.json(content_type="application/problem+json")
+        assert (response.status, answer["status"]) == (status, status)
+        assert named in answer["detail"]
+    _, described = await platform.api("GET", "/openapi.json")
+    answers = described["paths"]["/runs"]["get"]["responses"]
+    assert set(answers) == {"200", "4XX"}
+    assert set(answers["4XX"]["content"]) == {"application/problem+json"}
 
 
 async def test_an_idempotency_key_starts_one_run(platform: LocalPlatform) -> None:
@@ -190,6 +213,9 @@ async def test_a_run_is_followed_live(platform: LocalPlatform) -> None:
     async with platform.session.get(url, headers=after) as response:
         rest = await response.text()
     assert rest.count("data:") == 1
+    after = {"Last-Event-ID": str(entries[-1]["seq"])}
+    async with platform.session.get(url, headers=after) as response:
+        assert await asyncio.wait_for(response.text(), 5) == "", "nothing is left to wait for"
 
 
 async def test_a_restart_resumes_every_run(platform: LocalPlatform) -> None:
