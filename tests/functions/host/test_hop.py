@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -24,24 +23,24 @@ from functions.host.assembly import Platform, opened
 from functions.host.hops import hop_event
 from functions.host.ledger.rows import FlowRow, RunRow, RunStatus, TaskState
 from functions.host.settings import Settings
+from tests.support.local_platform import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-TOOLS = Path(__file__).resolve().parents[3] / "benchmarks" / "tools"
+ROOT = Path(__file__).resolve().parents[3]
+TOOLS = [ROOT / "benchmarks" / "tools", ROOT / "tests" / "flows" / "tools"]
 FLOW = """
 document: {dsl: '1.0.3', namespace: test, name: two, version: '1.0.0'}
 do:
   - a: {call: ping, with: {n: '${ .n }'}}
   - b: {call: ping, with: {n: '${ .n }'}}
 """
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+SLOW = """
+document: {dsl: '1.0.3', namespace: test, name: slow, version: '1.0.0'}
+do:
+  - a: {call: effect, with: {url: '${ .url }', n: 1}}
+"""
 
 
 @dataclass
@@ -77,8 +76,8 @@ class SinkServer:
 
 
 @pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    """A warm `ping` tool over an empty ledger."""
+async def bench(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
+    """A warm tool, `ping` unless a test names another, over an empty ledger."""
     server = SinkServer()
     app = web.Application()
     app.router.add_post("/", server.take)
@@ -90,11 +89,11 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
         "PORT": str(port),
         "K_SINK": f"http://127.0.0.1:{sink}/",
         "TENDRIL_DATA": str(tmp_path),
-        "PYTHONPATH": str(TOOLS),
+        "PYTHONPATH": os.pathsep.join(map(str, TOOLS)),
+        "TENDRIL_EGRESS_ALLOW": "127.0.0.0/8",
     }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "functions.host", "ping.app:app"], env=environment
-    )
+    served = f"{getattr(request, 'param', 'ping')}.app:app"
+    process = subprocess.Popen([sys.executable, "-m", "functions.host", served], env=environment)
     settings = Settings(data=tmp_path, K_SINK=f"http://127.0.0.1:{sink}/")
     async with aiohttp.ClientSession() as session, opened(settings) as platform:
         url = f"http://127.0.0.1:{port}/"
@@ -117,12 +116,11 @@ async def ready(session: aiohttp.ClientSession, url: str) -> None:
     pytest.fail(f"{url} was not ready")
 
 
-async def start(bench: Bench, value: Any, run_id: str = "r1") -> Event:
+async def start(bench: Bench, value: Any, run_id: str = "r1", flow: str = FLOW) -> Event:
     """Deploy the flow, start a run and return its first hop event."""
-    parsed = parse_flow(FLOW)
-    row = FlowRow(
-        parsed.digest, "test", "two", "1.0.0", "", parsed.definition, FLOW, {"ping": "1.0.0"}, 0.0
-    )
+    parsed = parse_flow(flow)
+    versions = {"ping": "1.0.0", "effect": "1.0.0"}
+    row = FlowRow(parsed.digest, "test", "two", "1.0.0", "", parsed.definition, flow, versions, 0.0)
     await bench.platform.ledger.deploy(row, [])
     run = RunRow(
         run_id, parsed.digest, "test", "two", "1.0.0", 1, RunStatus.RUNNING,
@@ -216,3 +214,51 @@ async def test_a_killed_host_is_taken_over(bench: Bench) -> None:
     assert status == 200
     assert reply
     assert not await ledger.record(stale.work.task, "{}", time.time())
+
+
+@dataclass
+class Gate:
+    """A server that answers once it is opened."""
+
+    entered: asyncio.Event = field(default_factory=asyncio.Event)
+    open: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def pass_through(self, _: web.Request) -> web.Response:
+        self.entered.set()
+        await self.open.wait()
+        return web.json_response({"n": 2})
+
+
+@pytest.mark.parametrize("bench", ["effect"], indirect=True)
+async def test_a_stopping_host_finishes_what_it_claimed(bench: Bench) -> None:
+    """After SIGTERM no new hop is taken; the one in flight ends, is recorded and answered."""
+    gate = Gate()
+    app = web.Application()
+    app.router.add_post("/", gate.pass_through)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
+    flying = asyncio.create_task(bench.send(await start(bench, {"url": url}, flow=SLOW)))
+    await asyncio.wait_for(gate.entered.wait(), 20)
+    bench.process.terminate()
+    await refused(bench.url)
+    gate.open.set()
+    assert await asyncio.wait_for(flying, 20) == (202, None)
+    assert await asyncio.to_thread(bench.process.wait, 20) == -signal.SIGTERM
+    run = await bench.platform.ledger.run("r1")
+    assert run
+    assert (run.status, run.output) == (RunStatus.COMPLETED, '{"n":2}')
+    await runner.cleanup()
+
+
+async def refused(url: str) -> None:
+    """Return once nobody listens at `url` any more."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            async with aiohttp.ClientSession() as session, session.get(f"{url}health/ready"):
+                await asyncio.sleep(0.05)
+        except aiohttp.ClientConnectorError:
+            return
+    pytest.fail(f"{url} still takes connections")
