@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with opened(Settings()) as platform:
+        app.state.ready = platform.ledger.ready
         app.state.take = Burial(platform).take
         yield
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with opened(Settings()) as platform:
         app.state.platform = platform
+        app.state.ready = platform.ledger.ready
         app.state.watch = Watch(platform.ledger)
         async with Clock(platform) as clock:
             app.state.take = Door(platform, clock).take

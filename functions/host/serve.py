@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from fastapi import Response
+from fastapi import Request, Response
 
 from functions.host.assembly import Platform, opened
 from functions.host.context import Resources
@@ -67,6 +67,7 @@ def serve(
             session(Policy.parse(settings.egress_allow)) as http,
             aclosing(Resources()) as resources,
         ):
+            app.state.ready = platform.ledger.ready
             app.state.take = _worker(described, platform, http, resources).do
             yield
 
@@ -78,13 +79,19 @@ def serve(
 def service(title: str, lifespan: Callable[[FastAPI], Any]) -> FastAPI:
     """Return an app with what every service has: events, health and the one error mapping.
 
-    The lifespan sets `app.state.take`, which gets the events.
+    The lifespan sets `app.state.take`, which gets the events, and `app.state.ready`, which
+    raises what the mapping makes a 503 while no event can be taken.
     """
     app = Service(title=title, lifespan=lifespan, redirect_slashes=False, responses=_PROBLEMS)
     install(app)
-    app.add_api_route("/health/ready", _alive, methods=["GET"], include_in_schema=False)
+    app.add_api_route("/health/ready", _ready, methods=["GET"], include_in_schema=False)
     app.add_api_route("/health/live", _alive, methods=["GET"], include_in_schema=False)
     return app
+
+
+async def _ready(request: Request) -> Response:
+    await request.app.state.ready()
+    return Response(status_code=200)
 
 
 async def _alive() -> Response:

@@ -53,8 +53,8 @@ class Sink:
     async def _post(self, headers: dict[str, str], body: bytes) -> tuple[int, str]:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                # else an event without content type would be sent as octet-stream
                 timeout=_TIMEOUT,
+                # else an event without content type would be sent as octet-stream
                 skip_auto_headers=["Content-Type"],
             )
         async with self._session.post(self._url, headers=headers, data=body) as response:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -214,6 +215,20 @@ async def test_a_killed_host_is_taken_over(bench: Bench) -> None:
     assert status == 200
     assert reply
     assert not await ledger.record(stale.work.task, "{}", time.time())
+
+
+async def test_a_host_is_ready_while_its_ledger_answers(bench: Bench) -> None:
+    """Readiness is a 503 that says why while no event could be claimed; liveness stays."""
+
+    async def status(path: str) -> int:
+        async with bench.session.get(f"{bench.url}health/{path}") as response:
+            return response.status
+
+    with closing(sqlite3.connect(bench.platform.settings.data / "ledger.db")) as ledger:
+        ledger.execute("ALTER TABLE runs RENAME TO away")
+        assert (await status("ready"), await status("live")) == (503, 200)
+        ledger.execute("ALTER TABLE away RENAME TO runs")
+        assert await status("ready") == 200
 
 
 @dataclass
