@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import orjson
@@ -69,19 +69,8 @@ class Burial:
 
     async def _act(self, letter: Letter, hop: Hop, work: Work) -> None:
         run, task = work.run, work.task
-        letter = Letter(
-            id=letter.id,
-            status=letter.status,
-            reason=letter.reason,
-            code=letter.code,
-            stored_at=letter.stored_at,
-            trigger=letter.trigger,
-            event=letter.event,
-            run=run.id,
-            instance=task.instance,
-            tool=task.tool,
-            flow=f"{run.namespace}/{run.name}:{run.version}",
-        )
+        flow = f"{run.namespace}/{run.name}:{run.version}"
+        letter = replace(letter, run=run.id, instance=task.instance, tool=task.tool, flow=flow)
         await self._ledger.add_letter(letter)
         if task.state is TaskState.CLOSED and hop.event_id == task.event_id:
             await self._emit_again(letter, work)
