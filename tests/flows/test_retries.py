@@ -100,7 +100,7 @@ async def test_a_busy_provider_is_asked_again_when_it_says(
 async def test_a_provider_that_never_recovers_is_a_dead_letter(
     platform: LocalPlatform, provider: Provider
 ) -> None:
-    """After the policy's last attempt the task faults; redriven, it goes on once all is well."""
+    """After the policy's last attempt the task faults; a bulk redrive goes on once all is well."""
     provider.refusals, provider.status, provider.headers = 3, 503, {}
     await platform.deploy(ASK)
     run = await platform.run("test/ask")
@@ -110,7 +110,9 @@ async def test_a_provider_that_never_recovers_is_a_dead_letter(
     assert len(provider.asked) == 3
     _, answer = await platform.api("GET", "/deadletters?status=open")
     [letter] = answer["deadletters"]
-    assert (await platform.api("POST", f"/deadletters/{letter['id']}/redrive", json={}))[0] == 202
+    body = {"filter": {"flow": "test/ask", "tool": "llm", "reason": "503"}}
+    _, answer = await platform.api("POST", "/deadletters/redrive", json=body)
+    assert answer == {"selected": [letter["id"]], "redriven": [letter["id"]], "refused": []}
 
     async def completed() -> bool:
         _, now = await platform.api("GET", f"/runs/{run['id']}")
