@@ -39,11 +39,19 @@ def validate(schema: Json, value: Json, what: str = "value") -> None:
     try:
         validator = _compiled(json.dumps(schema, sort_keys=True))
     except (ValueError, RecursionError) as error:
-        reason = f"the schema of the {what} is no usable JSON Schema: {_short(error)}"
+        reason = f"the schema of the {what} is no usable JSON Schema: {_why(error)}"
         raise ToolError(reason, type=ErrorType.CONFIGURATION) from error
     for misfit in validator.iter_errors(value):
-        path = "".join(f"/{_escaped(part)}" for part in misfit.instance_path)
-        raise ValidationFault(what, path, _short(misfit))
+        raise ValidationFault(what, _pointer(misfit), _short(misfit))
+
+
+def flaw(schema: Json) -> str | None:
+    """Return what keeps a document from being a usable JSON Schema, on one line; or None."""
+    try:
+        _compiled(json.dumps(schema, sort_keys=True))
+    except (ValueError, RecursionError) as error:
+        return _why(error)
+    return None
 
 
 @lru_cache(maxsize=256)
@@ -55,6 +63,16 @@ def _compiled(text: str) -> jsonschema_rs.Validator:
 def _short(error: Exception) -> str:
     message = error.message if isinstance(error, jsonschema_rs.ValidationError) else str(error)
     return message if len(message) <= _SHOWN else message[: _SHOWN - 3] + "..."
+
+
+def _why(error: Exception) -> str:
+    reason = _short(error).partition("\n")[0]
+    path = _pointer(error) if isinstance(error, jsonschema_rs.ValidationError) else ""
+    return f"at {path}: {reason}" if path else reason
+
+
+def _pointer(error: jsonschema_rs.ValidationError) -> str:
+    return "".join(f"/{_escaped(part)}" for part in error.instance_path)
 
 
 def _escaped(part: str | int) -> str:

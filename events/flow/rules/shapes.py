@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any, Final
-
-import jsonschema_rs
 
 from events.flow.expressions import is_expression
 from events.flow.finding import did_you_mean
 from events.flow.place import Place, value_at
 from events.flow.rules.support import SCHEMA_FORMATS, refusal
 from events.flow.rules.visit import Visit, Words, tasks_of
+from events.flow.schemas import flaw
 from events.flow.syntax.composite import ForTask, TryTask
 from events.flow.syntax.simple import EmitTask, SetTask
 
@@ -55,10 +53,8 @@ def _schema(parsed: Parsed, place: Place) -> Iterator[Words]:
         yield where, refusal(str(place), f"format: {form}")
     elif "document" in schema:
         where = Place((*place.path, "document"), place.task)
-        try:
-            jsonschema_rs.validator_for(json.loads(json.dumps(schema["document"])), offline=True)
-        except (ValueError, RecursionError) as error:
-            yield where, f"{where}: this is no JSON Schema: {error}"
+        if reason := flaw(schema["document"]):
+            yield where, f"{where}: this is no JSON Schema: {reason}"
 
 
 def _variables(visit: Visit) -> Iterator[Words]:
