@@ -20,6 +20,7 @@ COLUMNS = (
     "id, digest, namespace, name, version, machine, status, input, output, error, "
     "started_at, ended_at, trace, steps"
 )
+_COLUMNS_OF_A_ROW = ", ".join(f"json_extract(value, '$[{i}]')" for i in range(6))
 _ENDED = (RunStatus.COMPLETED, RunStatus.FAULTED, RunStatus.CANCELLED)
 
 
@@ -108,8 +109,7 @@ def _apply(db: sqlite3.Connection, step: Transition) -> None:
     letters.post(db, step.run, step.outbox, step.at)
     if step.letter:
         letters.add(db, step.letter)
-    append(db, step.run, step.entries)
-    db.execute("UPDATE runs SET steps = steps + 1 WHERE id = ?", (step.run,))
+    append(db, step.run, step.entries, steps=1)
     if step.ended:
         _end(db, step)
 
@@ -127,21 +127,25 @@ def _end(db: sqlite3.Connection, step: Transition) -> None:
     )
 
 
-def append(db: sqlite3.Connection, run_id: str, entries: Sequence[Entry]) -> None:
-    """Number and store history entries."""
-    if not entries:
-        return
-    row = db.execute(
-        "UPDATE runs SET entries = entries + ? WHERE id = ? RETURNING entries",
-        (len(entries), run_id),
+def append(
+    db: sqlite3.Connection, run_id: str, entries: Sequence[Entry], *, steps: int = 0
+) -> None:
+    """Number and store history entries, and count the steps they belong to.
+
+    Two statements however many entries: each one more costs this thread its turn.
+    """
+    [last] = db.execute(
+        "UPDATE runs SET entries = entries + ?, steps = steps + ? WHERE id = ? RETURNING entries",
+        (len(entries), steps, run_id),
     ).fetchone()
-    first = row[0] - len(entries) + 1
-    db.executemany(
-        "INSERT INTO history VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [
-            (run_id, first + i, e.kind, e.at, e.reference, e.instance, _json(e.detail))
-            for i, e in enumerate(entries)
-        ],
+    first = last - len(entries) + 1
+    rows = [
+        (first + i, e.kind, e.at, e.reference, e.instance, _json(e.detail))
+        for i, e in enumerate(entries)
+    ]
+    db.execute(
+        f"INSERT INTO history SELECT ?, {_COLUMNS_OF_A_ROW} FROM json_each(?)",  # noqa: S608 - constant
+        (run_id, _json(rows)),
     )
 
 

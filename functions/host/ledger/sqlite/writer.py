@@ -83,11 +83,16 @@ class Writer:
         try:
             self._sync(promised=any(job[3] for job in batch))
             with self._exclusive():
-                outcomes = [_attempt(self._connection, job[0]) for job in batch]
+                if len(batch) == 1:  # its own changes are all there is to roll back
+                    outcomes = [(True, batch[0][0](self._connection))]
+                else:
+                    outcomes = [_attempt(self._connection, job[0]) for job in batch]
                 self._connection.execute("COMMIT")
         except (sqlite3.Error, OSError) as error:
             failure = LedgerUnavailable(f"the ledger cannot be written: {error}")
             return [(False, failure)] * len(batch)
+        except Exception as error:  # noqa: BLE001 - the one job's own: it travels to who submitted it
+            return [(False, error)]
         return outcomes
 
     def _sync(self, *, promised: bool) -> None:
