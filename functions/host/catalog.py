@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from events.errors import ErrorType, ToolError
 from events.flow.catalog import Catalog, Function
-from events.source import read
+from events.source import SourceError, read
 
 
 def load(tools: str = "") -> Catalog:
     """Return the catalog of the installed tools and of the folders in `tools` (like PATH).
 
-    A user's folder holds one folder for each tool. SourceError and ValueError name the file
-    that is wrong.
+    A user's folder holds one folder for each tool. ToolError (configuration) names the file
+    that is wrong, and where.
     """
     folders = [Path(__file__).resolve().parents[1]]
     folders += [Path(name) for name in tools.split(os.pathsep) if name]
@@ -22,4 +23,11 @@ def load(tools: str = "") -> Catalog:
 
 
 def _function(file: Path) -> Function:
-    return Function.from_document(read(file.read_text("utf-8"), str(file)).value)
+    try:
+        return Function.from_document(read(file.read_text("utf-8"), str(file)).value)
+    except SourceError as error:
+        reason = str(error)  # begins with file, line and column
+    except ValueError as error:
+        reason = f"{file}: {error}"
+    advice = f"write it anew: python -m functions.host.describe {file.parent}"
+    raise ToolError(f"{reason}; {advice}", type=ErrorType.CONFIGURATION, status=500)
