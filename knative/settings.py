@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -79,6 +79,15 @@ class Settings(BaseSettings):
     def left_out(self) -> frozenset[str]:
         """The names of the services not to run."""
         return frozenset(part.strip() for part in self.without.split(",") if part.strip())
+
+
+def explained(error: ValidationError) -> str:
+    """Return what is wrong with settings, each by the name of its variable."""
+    return "; ".join(_named(item["loc"], item["msg"]) for item in error.errors())
+
+
+def _named(path: tuple[int | str, ...], reason: str) -> str:
+    return f"TENDRIL_{'_'.join(map(str, path)).upper()}: {reason}"
 
 
 def _paths(text: str) -> tuple[Path, ...]:

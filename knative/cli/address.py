@@ -31,9 +31,9 @@ def data_folder() -> Path:
     """Return the data folder of the platform on this machine."""
     if not Path(".env").is_file():
         return Path(os.environ.get("TENDRIL_DATA") or DEFAULT_DATA)
-    from knative.settings import Settings  # lazy: commands start faster without pydantic
+    from knative.cli import settings  # lazy: commands start faster without pydantic
 
-    return Settings().data
+    return settings.platform().data
 
 
 def noted(data: Path) -> str | None:
@@ -49,6 +49,6 @@ def _dotenv() -> str | None:
     """Return TENDRIL_URL from `.env`; a file that is not there costs nothing."""
     if not Path(".env").is_file():
         return None
-    from knative.cli.settings import Settings  # lazy: as above
+    from knative.cli import settings  # lazy: as above
 
-    return Settings().url
+    return settings.client().url

@@ -25,11 +25,11 @@ def catalog() -> Catalog:
 
 def tool_folders() -> list[Path]:
     """Return the folders that hold tools: the platform's first, then TENDRIL_TOOLS in order."""
-    from knative.settings import Settings  # lazy: pydantic
+    from knative.cli import settings  # lazy: pydantic
 
     spec = find_spec("functions")
     own = [Path(place) for place in (spec.submodule_search_locations or ())] if spec else []
-    return [*own, *Settings().tool_folders]
+    return [*own, *settings.platform().tool_folders]
 
 
 def cards(folders: list[Path]) -> list[Path]:

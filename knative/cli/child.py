@@ -48,8 +48,12 @@ def started(data: Path) -> Iterator[Platform]:
     with _ending_on_terminate(), log.open("ab") as output:
         process = subprocess.Popen(  # noqa: S603 - our own module
             command(0, data),
+            stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
+            # a terminal's Ctrl-C reaches a whole group: the platform is stopped by this process
+            # alone, since a second signal would end it without draining
+            process_group=0,
             # a killed command must not leave a platform behind; no thread runs here yet
             preexec_fn=partial(die_with, os.getpid()),  # noqa: PLW1509
         )

@@ -28,7 +28,7 @@ Identity = Annotated[str, typer.Argument(metavar="ID", help="The dead letter's i
 @app.command("list", epilog=EXPLAINED)
 def list_(
     status: Annotated[
-        str | None, typer.Option(help="Only open, redriven or discarded ones.")
+        str | None, typer.Option(help="Only open, redriven, caught or discarded ones.")
     ] = None,
     flow: Flow = None,
     tool: Tool = None,

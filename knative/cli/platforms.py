@@ -13,6 +13,7 @@ from knative.cli import options
 from knative.cli.child import command
 from knative.cli.console import emit, say
 from knative.cli.exits import CommandError, Exit, UsageError
+from knative.local.folder import FolderInUse, held
 
 
 def up(
@@ -24,12 +25,13 @@ def up(
     json: options.Json = False,
 ) -> None:
     """Run a platform on this machine until Ctrl-C."""
-    from knative.settings import Settings  # lazy: pydantic
+    from knative.cli import settings  # lazy: pydantic
 
-    settings = Settings()
-    port, data = port or settings.port, data or settings.data
-    _refuse_port_in_use(settings.host, port)
-    places = _places(f"http://{settings.host}:{port}", data)
+    chosen = settings.platform()
+    port, data = port or chosen.port, data or chosen.data
+    _refuse_folder_in_use(data)
+    _refuse_port_in_use(chosen.host, port)
+    places = _places(f"http://{chosen.host}:{port}", data)
     if json:
         emit(places, compact=True)
     else:
@@ -47,14 +49,14 @@ def render(
     json: options.Json = False,
 ) -> None:
     """Print the Knative resources that the local runtime reads and `kubectl apply` takes."""
-    from knative.render import render as rendered  # lazy: pydantic
+    from knative.cli import settings  # lazy: pydantic
+    from knative.render import render as rendered
     from knative.resources import ResourceError
-    from knative.settings import Settings
     from knative.toolsets import ToolsetError
 
-    settings = Settings()
+    chosen = settings.platform()
     try:
-        stream = rendered(settings.tool_folders, settings.manifest_paths, namespace)
+        stream = rendered(chosen.tool_folders, chosen.manifest_paths, namespace)
     except (ResourceError, ToolsetError) as error:
         raise UsageError(str(error)) from error
     if json:
@@ -65,6 +67,17 @@ def render(
 
 def _documents(stream: str) -> list[Any]:
     return [document.value for document in source.read_all(stream)]
+
+
+def _refuse_folder_in_use(data: Path) -> None:
+    try:
+        with held(data):
+            pass
+    except FolderInUse as error:
+        raise UsageError(str(error)) from error
+    except OSError as error:
+        reason = f"{data}: cannot be the data folder: {error.strerror}; choose another with --data"
+        raise UsageError(reason) from error
 
 
 def _refuse_port_in_use(host: str, port: int) -> None:

@@ -77,10 +77,9 @@ def masked(setting: dict[str, Any]) -> dict[str, Any]:
 
 
 def _own() -> list[dict[str, Any]]:
-    from knative.cli.settings import Settings as OfTheClient  # lazy: pydantic
-    from knative.settings import Settings as OfTheRuntime
+    from knative.cli import settings  # lazy: pydantic
 
-    return [*described(OfTheClient()), *described(OfTheRuntime())]
+    return [*described(settings.client()), *described(settings.platform())]
 
 
 def described(settings: Any) -> list[dict[str, Any]]:

@@ -1,7 +1,8 @@
 """`python -m knative.local`: run a platform on this machine until Ctrl-C or SIGTERM.
 
-Exit codes: 0 stopped on request, 1 could not start (the reason on stderr), 2 bad usage,
-130 or 143 ended at once by a second signal.
+Exit codes: 0 stopped on request, 1 could not start (the reason on stderr), 2 bad usage: an
+option, a setting, a manifest, or a port or a data folder that another one uses, 130 or 143 ended
+at once by a second signal.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from knative.local.folder import FolderInUse
 from knative.local.listener import PortInUse
 from knative.local.runtime import run
 from knative.local.tables import StoreError
-from knative.settings import Settings
+from knative.settings import Settings, explained
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-FAILURE = 1
+FAILURE, USAGE = 1, 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,9 +33,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         run(Settings(**given))
     except ValidationError as error:
-        return _fail("; ".join(_setting(item["loc"], item["msg"]) for item in error.errors()))
-    except (FolderInUse, PortInUse, StoreError, ValueError, OSError) as error:
-        return _fail(str(error))
+        return _fail(explained(error), USAGE)
+    except (FolderInUse, PortInUse, ValueError) as error:
+        return _fail(str(error), USAGE)
+    except (StoreError, OSError) as error:
+        return _fail(str(error), FAILURE)
     return 0
 
 
@@ -50,13 +53,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _setting(path: tuple[int | str, ...], reason: str) -> str:
-    return f"TENDRIL_{'_'.join(map(str, path)).upper()}: {reason}"
-
-
-def _fail(reason: str) -> int:
+def _fail(reason: str, code: int) -> int:
     sys.stderr.write(f"cannot start: {reason}\n")
-    return FAILURE
+    return code
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def read(folder: Path) -> list[Document]:
     found = [
         Document(file.relative_to(folder).as_posix(), file.read_bytes())
         for file in sorted(folder.rglob("*"))
-        if file.is_file() and file.suffix.lower() in SUFFIXES and file.name != "README.md"
+        if file.is_file() and file.suffix.lower() in SUFFIXES
     ]
     if not found:
         known = ", ".join(sorted(SUFFIXES))

@@ -83,7 +83,7 @@ def test_up_serves_until_ctrl_c(
 def test_a_platform_ends_with_the_command_that_started_it(
     tmp_path: Path, surroundings: dict[str, str]
 ) -> None:
-    """Ctrl-C stops it in order, with exit code 130; even a killed command leaves none behind."""
+    """A terminal's Ctrl-C stops it in order (130); even a killed command leaves none behind."""
     for number, code in ((signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
         process = subprocess.Popen(
             [sys.executable, "-m", "knative.cli.main", "demo", "--data", f"data{code}"],
@@ -95,9 +95,13 @@ def test_a_platform_ends_with_the_command_that_started_it(
         )
         folder = tmp_path / f"data{code}"
         _until((folder / "platform.json").exists)
-        process.send_signal(number)
+        # a terminal signals the whole group, which is the command's session here
+        os.killpg(process.pid, number)
         assert process.wait(60) == code
         _until(partial(_none_in, folder))
+        in_order = number == signal.SIGINT
+        assert (folder / "platform.log").read_text().endswith("INFO stopped\n") == in_order
+        assert (folder / "platform.json").exists() != in_order
 
 
 def _until(holds: Callable[[], bool]) -> None:

@@ -134,8 +134,9 @@ def test_documents_are_found_with_their_paths(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "b.TXT").write_text("b")
     (tmp_path / "a.md").write_text("a")
+    (tmp_path / "README.md").write_text("c")
     (tmp_path / "c.bin").write_bytes(b"c")
-    assert [each.id for each in documents.read(tmp_path)] == ["a.md", "sub/b.TXT"]
+    assert [each.id for each in documents.read(tmp_path)] == ["README.md", "a.md", "sub/b.TXT"]
 
 
 def test_folders_without_documents_are_refused(tmp_path: Path) -> None:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import json
 import socket
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from knative.cli.status import masked
+from knative.local.folder import held
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_up_refuses_a_port_in_use(tendril: Any) -> None:
@@ -19,6 +25,36 @@ def test_up_refuses_a_port_in_use(tendril: Any) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert f"port {port} cannot be used" in done.stderr
     assert "--port" in done.stderr
+
+
+def test_up_refuses_a_data_folder_in_use(tendril: Any, tmp_path: Path, closed_url: str) -> None:
+    """A folder that another platform holds, or that is none, is named before anything is said."""
+    port = closed_url.rpartition(":")[2]
+    (tmp_path / "file").touch()
+    with held(tmp_path / "held"):
+        done = tendril("up", "--port", port, "--data", "held")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "held is in use by another platform" in done.stderr
+    done = tendril("up", "--port", port, "--data", "file")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "file: cannot be the data folder" in done.stderr
+
+
+@pytest.mark.parametrize("command", [("up",), ("render",), ("status", "--settings")])
+def test_a_wrong_setting_is_bad_usage(tendril: Any, command: tuple[str, ...]) -> None:
+    """It is named in one line by the commands that read it, and nothing starts."""
+    done = tendril(*command, TENDRIL_PORT="many")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("TENDRIL_PORT: Input should be a valid integer")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_wrong_setting_in_the_dotenv_file_is_bad_usage(tendril: Any, tmp_path: Path) -> None:
+    """A command that only asks where the platform is names it as well."""
+    (tmp_path / ".env").write_text("TENDRIL_PORT=many\n")
+    done = tendril("runs", TENDRIL_URL="")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("TENDRIL_PORT: ")
 
 
 def test_render_prints_the_resources(tendril: Any) -> None:

@@ -135,7 +135,7 @@ def test_folder_in_use(runtime: Any) -> None:
     with runtime() as first:
         first.wait_until_up()
         with runtime() as second:
-            assert second.process.wait(30) == 1
+            assert second.process.wait(30) == 2
             said = second.process.stderr.read()
         assert f"in use by another platform (pid {first.process.pid}, {first.url})" in said
         assert "Traceback" not in said
@@ -148,7 +148,7 @@ def test_port_in_use(runtime: Any, tmp_path: Path) -> None:
         port = first.url.rpartition(":")[2]
         arguments = ["--port", port, "--data", str(tmp_path / "other")]
         done = refuse(*arguments)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert f"port {port} of 127.0.0.1 is in use" in done.stderr
     assert "--port" in done.stderr
 
@@ -167,7 +167,7 @@ def test_port_in_use(runtime: Any, tmp_path: Path) -> None:
 def test_wrong_setting(tmp_path: Path, name: str, value: str, message: str) -> None:
     """A wrong setting is named in one line, and nothing starts."""
     done = refuse("--data", str(tmp_path / "data"), **{name: value})
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert message in done.stderr
     assert done.stderr.startswith("cannot start: ")
     assert "Traceback" not in done.stderr
