@@ -61,7 +61,9 @@ def _report(error: CommandError) -> None:
 
 
 def _version(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit; --json goes with it.")
+    ] = False,
 ) -> None:
     if version:
         from knative.cli.main import run  # the one place that knows how

@@ -23,11 +23,13 @@ def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
 
 def run(arguments: list[str]) -> int:
     """Run the command that `arguments` name; return its exit code (see `exits`)."""
-    if arguments == ["--version"]:
+    if sorted(arguments) in (["--version"], ["--json", "--version"]):
         # lazy throughout: asking for the version must not pay for a command line framework
         from importlib.metadata import version
 
-        sys.stdout.write(f"tendril {version('tendril')}\n")
+        known = version("tendril")
+        told = f'{{"version":"{known}"}}' if "--json" in arguments else f"tendril {known}"
+        sys.stdout.write(f"{told}\n")
         return 0
     from knative.cli.application import execute
 

@@ -166,7 +166,8 @@ class Revision:
         except StartFailed as failure:
             self._failure = failure
             self._fail()
-            logger.warning("service %s %s", self.service.name, failure.reason)
+            name = self.service.name
+            logger.warning("service %s %s (`tendril logs %s` has more)", name, failure.told, name)
             raise
         finally:
             self._launched = False

@@ -115,12 +115,14 @@ def test_logs_can_be_followed(tmp_path: Path) -> None:
 
 
 def test_version_is_quick() -> None:
-    """`tendril --version` pays for no framework: it answers in well under half a second."""
+    """`tendril --version` pays for no framework, in JSON neither: it is there in half a second."""
     command = [sys.executable, "-X", "importtime", "-m", "knative.cli.main", "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("tendril ")
     for heavy in ("typer", "rich", "pydantic", "aiohttp", "yaml"):
         assert f" {heavy}\n" not in done.stderr
+    told = subprocess.run([*command, "--json"], capture_output=True, text=True, check=True)
+    assert f"tendril {json.loads(told.stdout)['version']}\n" == done.stdout
     fastest = min(_seconds([sys.executable, "-m", "knative.cli.main", "--version"]) for _ in "123")
     assert fastest < 0.4
 

@@ -154,11 +154,18 @@ async def test_pages(gateway: Any) -> None:
             assert answer.status == 200
 
 
-async def test_health_waits_for_minimum_scale(gateway: Any, until: Any) -> None:
-    """Health is 503, with the reason, until every service with a minimum scale is ready."""
+async def test_health_waits_for_minimum_scale(
+    gateway: Any, until: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Health is 503, with the reason, until every service with a minimum scale is ready.
+
+    The platform's own log tells why, as the service said it last.
+    """
     async with gateway(env={"ECHO_CRASH": "1"}, **{MIN_SCALE: "1"}) as (echo, client, _app):
         await until(lambda: echo.status["failure"])
         async with client.get("/healthz") as answer:
             assert answer.status == 503
             waiting = (await answer.json())["waiting"]
     assert waiting == {"echo": "exited with status 1 while starting"}
+    assert "service echo exited with status 1 while starting: cannot start: ECHO" in caplog.text
+    assert "`tendril logs echo` has more" in caplog.text
