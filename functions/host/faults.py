@@ -22,6 +22,7 @@ from functions.host.ledger import LedgerUnavailable
 if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.requests import Request
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 log = logging.getLogger(__name__)
 Handler = Callable[[Any, Exception], Response]
@@ -122,11 +123,40 @@ def respond(error: Exception) -> Response:
     return handler(None, error)
 
 
+class Guard:
+    """Answers a defect in an API like any error.
+
+    Starlette would answer it and raise it again; the server then cuts a connection on which a
+    proxy may have sent the next request.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on; what it raises before its answer began is mapped."""
+        started = False
+
+        async def sending(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sending)
+        except Exception as error:
+            if started or scope["type"] != "http":
+                raise
+            await respond(error)(scope, receive, send)
+
+
 def install(app: FastAPI) -> None:
     """Register the mapping on an app, and what only an app raises."""
     from fastapi.exceptions import RequestValidationError  # lazy: not every service has FastAPI
 
     for kind, handler in _MAPPING:
-        app.add_exception_handler(kind, handler)
+        if kind is not Exception:
+            app.add_exception_handler(kind, handler)
+    app.add_middleware(Guard)
     app.add_exception_handler(HTTPException, no_route)
     app.add_exception_handler(RequestValidationError, invalid)
