@@ -8,6 +8,7 @@ from functions.flow.deploy import deploy
 from functions.flow.views import FlowDetail, FlowView, flow_view
 from functions.host.assembly import Platform  # noqa: TC001 - FastAPI reads the annotation
 from functions.host.catalog import load
+from functions.host.endpoint import read_body
 from functions.host.faults import Refused
 
 router = APIRouter()
@@ -23,7 +24,7 @@ _FLOW_BODY = {
 async def deploy_flow(request: Request, response: Response) -> FlowView:
     """Deploy a flow (YAML or JSON): 201 new, 200 known, 400 with positions, 409 other content."""
     try:
-        text = (await request.body()).decode()
+        text = (await read_body(request.receive)).decode()
     except UnicodeDecodeError as error:
         raise Refused(400, "The flow is wrong", f"the body is not UTF-8: {error}") from error
     row, created = await deploy(request.app.state.platform, text)

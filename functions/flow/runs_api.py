@@ -15,6 +15,7 @@ from functions.flow.flows_api import unknown_flow
 from functions.flow.starting import start
 from functions.flow.views import EntryView, RunView, entry_view, run_view
 from functions.host.assembly import Platform  # noqa: TC001 - FastAPI reads the annotation
+from functions.host.endpoint import read_body
 from functions.host.faults import Refused
 from functions.host.ledger.rows import RunRow, RunStatus
 
@@ -44,7 +45,7 @@ async def start_run(
     flow = await platform.ledger.flow_named(namespace, name, version)
     if flow is None:
         raise unknown_flow(namespace, name, version)
-    value = _json(await request.body())
+    value = _json(await read_body(request.receive))
     key = idempotency_key or uuid.uuid4().hex
     run, opened = await start(
         platform, flow, value, door="api", source="/api", key=key, trace=traceparent

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Take = Callable[[Event], Awaitable[Event | None]]
 
-_LARGEST: Final = 8 * 1024 * 1024
+LARGEST_BODY: Final = 8 * 1024 * 1024
 """Bytes of a body; brokers refuse far smaller events."""
 
 
@@ -44,7 +44,7 @@ class Service(FastAPI):
 async def _answer(take: Take, scope: Scope, receive: Receive) -> Response:
     try:
         headers = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in scope["headers"]]
-        reply = await take(parse(headers, await _body(receive)))
+        reply = await take(parse(headers, await read_body(receive)))
     except Exception as error:  # noqa: BLE001 - the one mapping decides what each means
         return respond(error)
     if reply is None:
@@ -53,12 +53,17 @@ async def _answer(take: Take, scope: Scope, receive: Receive) -> Response:
     return Response(body, 200, names)
 
 
-async def _body(receive: Receive) -> bytes:
+async def read_body(receive: Receive) -> bytes:
+    """Return a request's body; Refused 413 when it is larger than LARGEST_BODY."""
     message = await receive()
     body: bytes = message.get("body", b"")
     while message.get("more_body", False):
         message = await receive()
         body += message.get("body", b"")
-        if len(body) > _LARGEST:
-            raise Refused(413, "Too large", f"an event has at most {_LARGEST} bytes")
+        if len(body) > LARGEST_BODY:
+            raise Refused(
+                413,
+                "Too large",
+                f"a body has at most {LARGEST_BODY} bytes; put large values into the object store",
+            )
     return body

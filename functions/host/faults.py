@@ -83,7 +83,7 @@ def no_route(request: Request | None, error: Exception) -> Response:
     """A path or a method that the service does not have."""
     assert isinstance(error, HTTPException)
     asked = f"{request.method} {request.url.path}" if request else "this request"
-    detail = f"{asked} is not served here; GET /docs says what is"
+    detail = f"{asked} is not served here; GET /openapi.json says what is"
     response = problem(error.status_code, HTTPStatus(error.status_code).phrase, detail)
     response.headers.update(error.headers or {})
     return response

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import signal
@@ -118,6 +119,7 @@ async def test_the_api_says_what_is_wrong(platform: LocalPlatform) -> None:
     assert (status, "raise document.version" in answer["detail"]) == (409, True)
     assert (await platform.api("POST", "/flows/test/none/runs", json={}))[0] == 404
     assert (await platform.api("POST", "/flows/test/two/runs", data=b"{"))[0] == 400
+    assert (await platform.api("POST", "/flows", data=io.BytesIO(b"#" * 9_000_000)))[0] == 413
     assert (await platform.api("GET", "/runs/none"))[0] == 404
     assert (await platform.api("GET", "/deadletters/none"))[0] == 404
 

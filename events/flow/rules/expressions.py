@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from events.flow.expressions import ExpressionError, program
+from events.flow.expressions import ExpressionError, is_expression, program
 from events.flow.finding import did_you_mean
 from events.flow.rules.programs import Program, programs_of
 from events.flow.rules.support import NOT_YET_ARGUMENTS, refusal
@@ -25,6 +25,9 @@ def uncompilable(parsed: Parsed, compile: Compile) -> Iterator[Words]:  # noqa: 
     """Yield the expressions that do not compile or take a variable that is not there."""
     reasons: dict[str, str | None] = {}
     for each in programs_of(parsed):
+        if each.text.startswith("${") and not is_expression(each.text):
+            yield each.place, f"{each.place}: the expression has no closing '}}'; write ${{ ... }}"
+            continue
         text = program(each.text)
         if text not in reasons:
             reasons[text] = _reason(text, compile)

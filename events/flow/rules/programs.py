@@ -111,7 +111,7 @@ def _template(definition: Json, place: Place, names: Names) -> Iterator[Program]
 
 
 def _within(value: Json, place: Place, names: Names) -> Iterator[Program]:
-    if isinstance(value, str) and is_expression(value):
+    if isinstance(value, str) and (is_expression(value) or value.startswith("${")):
         yield Program(place, value, names)
     below: list[tuple[str | int, Json]] = []
     if isinstance(value, dict):

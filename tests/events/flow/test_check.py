@@ -105,6 +105,14 @@ def test_what_cannot_run_is_told(unfit: dict[str, Any]) -> None:
     assert len(lines) == len(expected)
 
 
+def test_an_unclosed_expression_is_told() -> None:
+    """A text that begins an expression and never ends it is a mistake, not a constant."""
+    text = HEAD + "do:\n  - greet: {set: {text: '${ .name '}}\n  - price: {set: {text: '5 ${a}'}}\n"
+    [finding] = found(text)
+    assert finding.startswith("flow.yaml:3:19: ")
+    assert "no closing '}'" in finding
+
+
 def test_every_refusal_of_the_table_is_used() -> None:
     """Each row of NOT_YET refuses something: no row is dead."""
     flow_level: list[dict[str, Any]] = [
