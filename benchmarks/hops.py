@@ -20,7 +20,8 @@ async def hop_ms(platform: Platform, runs: int = 40) -> tuple[float, float]:
     """Return the median and 95th percentile of one hop, in ms, one run at a time.
 
     A hop is everything from one trivial task's claim to the next one's: handler, outcome,
-    advance, transition, reply, broker, delivery. All stores are synced.
+    advance, transition, reply, broker, delivery. Outcomes, transitions and events are synced;
+    claims are not, and a reply is dispatched beside its commit.
     """
     await platform.api("POST", "/flows", data=chain("chain", CHAIN))
     await platform.run("bench/chain", {"n": 0})

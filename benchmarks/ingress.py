@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -32,17 +34,46 @@ end
 """
 
 
+_TRIGGER = """
+apiVersion: eventing.knative.dev/v1
+kind: Trigger
+metadata: {{name: silent}}
+spec:
+  broker: default
+  filter: {{attributes: {{type: io.serverlessworkflow.bench.v1}}}}
+  subscriber: {{uri: 'http://127.0.0.1:{port}/'}}
+  delivery: {{retry: 0, timeout: PT600S}}
+"""
+
+
 async def ratio(folder: Path) -> dict[str, float]:
     """Return requests a second of echo and ingress, and their ratio.
 
-    The events match no Trigger, so that ingress alone is measured: parse, store, sync, 202.
+    Every event matches one Trigger, whose subscriber never answers: an event without a Trigger
+    would not be stored at all, and one that is delivered would cost more than its ingress.
     """
     if shutil.which("wrk") is None:
         raise FileNotFoundError("wrk is not installed (Debian: apt-get install wrk)")
     echo = await _echo()
-    async with platform(folder) as local:
+    silent = await asyncio.start_server(_say_nothing, "127.0.0.1", 0)
+    manifest = folder.with_suffix(".yaml")
+    manifest.write_text(_TRIGGER.format(port=silent.sockets[0].getsockname()[1]))
+    async with platform(folder, TENDRIL_MANIFESTS=str(manifest), TENDRIL_DRAIN="1") as local:
         ingress = await asyncio.to_thread(_wrk, f"{local.url}/default/default")
+    silent.close()
+    _must_be_stored(folder / "broker.db")
     return {"echo": echo, "ingress": ingress, "ratio": ingress / echo}
+
+
+async def _say_nothing(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+    await reader.read()
+
+
+def _must_be_stored(path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as store:
+        [[stored]] = store.execute("SELECT count(*) FROM events")
+    if stored < 1000:
+        raise RuntimeError(f"{path} holds {stored} events: what was measured is no ingress")
 
 
 async def _echo() -> float:
