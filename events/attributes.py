@@ -66,6 +66,8 @@ _MEDIA: Final = re.compile(
 _PARAMETER: Final = re.compile(rf";[ \t]*({_WORD})=({_WORD}|{_QUOTED})")
 _MAX_MEDIA: Final = 1024
 _SHOWN: Final = 60
+_SHORT: Final = 256
+"""Characters of a value that is worth being remembered."""
 
 
 class EnvelopeError(ValueError):
@@ -114,11 +116,14 @@ def _media(value: str, attribute: str) -> Media:
 
 def canonical(value: Value) -> str:
     """Return the canonical string of an attribute's value, as an HTTP header carries it."""
+    if isinstance(value, str):
+        return value
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
 
 
+@lru_cache(maxsize=1024)  # the same few names come with every event; errors are not kept
 def check_name(name: str) -> None:
     """Raise EnvelopeError unless `name` may name a context attribute."""
     if not _NAME.fullmatch(name):
@@ -146,9 +151,11 @@ def check_whole(attributes: Mapping[str, Value]) -> None:
             raise EnvelopeError(name, "is required and missing")
     if len(attributes) > MAX_ATTRIBUTES:
         raise EnvelopeError("body", f"has more than {MAX_ATTRIBUTES} attributes")
-    sizes = {name: len(name) + _encoded(value) for name, value in attributes.items()}
-    if sum(sizes.values()) > MAX_SIZE:
-        largest = max(sizes, key=sizes.__getitem__)
+    size = 0
+    for name, value in attributes.items():
+        size += _size(name, value)
+    if size > MAX_SIZE:
+        largest = max(attributes, key=lambda name: _size(name, attributes[name]))
         raise EnvelopeError(largest, f"makes the attributes larger than {MAX_SIZE} bytes together")
 
 
@@ -158,10 +165,9 @@ def shown(text: str) -> str:
     return plain if len(plain) <= _SHOWN else plain[: _SHOWN - 3] + "..."
 
 
-def _encoded(value: Value) -> int:
-    if not isinstance(value, str):
-        return len(canonical(value))
-    return len(value) if value.isascii() else len(quote(value))
+def _size(name: str, value: Value) -> int:
+    text = value if isinstance(value, str) else canonical(value)
+    return len(name) + (len(text) if text.isascii() else len(quote(text)))
 
 
 def _reject(name: str, value: str, reason: str) -> NoReturn:
@@ -207,8 +213,14 @@ def _check_version(name: str, value: str) -> None:
 
 def _check_source(name: str, value: str) -> None:
     _check_filled(name, value)
-    if not _REFERENCE.fullmatch(value):
+    if not (_is_reference(value) if len(value) <= _SHORT else _REFERENCE.fullmatch(value)):
         _reject(name, value, "is not a URI-reference (RFC 3986)")
+
+
+@lru_cache(maxsize=1024)
+def _is_reference(value: str) -> bool:
+    """Say it of a short value, as few sources send most events."""
+    return _REFERENCE.fullmatch(value) is not None
 
 
 def _check_schema(name: str, value: str) -> None:

@@ -12,8 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final
-from urllib.parse import unquote
+from typing import TYPE_CHECKING, Any, Final
 
 from cloudevents.core.bindings import http
 from cloudevents.core.exceptions import BaseCloudEventException
@@ -32,6 +31,9 @@ from events.attributes import (
     shown,
 )
 from events.headers import BATCH, STRUCTURED, is_batch, mode, split, unquoted
+
+if TYPE_CHECKING:
+    from cloudevents.core.base import BaseCloudEvent
 
 __all__ = [
     "EnvelopeError",
@@ -223,15 +225,15 @@ def _from_headers(given: dict[str, str], kind: str | None, body: bytes) -> Event
         raise EnvelopeError("specversion", reason)
     if "datacontenttype" in given:
         raise EnvelopeError("datacontenttype", "belongs in Content-Type, not in a ce- header")
-    sent = {name: unquoted(name, value) for name, value in given.items()}
-    attributes: dict[str, Value] = {name: unquote(value) for name, value in sent.items()}
+    attributes: dict[str, Value] = {name: unquoted(name, value) for name, value in given.items()}
     if kind is not None:
         attributes["datacontenttype"] = kind
     event = _event(attributes, body)
-    headers = {f"ce-{name}": value for name, value in sent.items() if name != "time"}
-    if kind is not None:
-        headers["content-type"] = kind
-    return _mapped(http.from_binary, http.HTTPMessage(headers, b""), event)
+    try:
+        _to_sdk(attributes, None)
+    except (BaseCloudEventException, ValueError) as error:
+        raise _refused(error) from error
+    return event
 
 
 def _of_batch(index: int, members: Any) -> Event:
@@ -258,7 +260,11 @@ def _from_members(members: Any) -> Event:
     event = _event(attributes, _data_of(members, attributes))
     timeless = {name: value for name, value in attributes.items() if name != "time"}
     message = http.HTTPMessage({"content-type": STRUCTURED}, payload.dump(timeless))
-    return _mapped(http.from_structured, message, event)
+    try:
+        read = http.from_structured(message, _FORMAT, CloudEvent)
+    except (BaseCloudEventException, ValueError) as error:
+        raise _refused(error) from error
+    return Event(MappingProxyType(_timed(read, attributes.get("time"))), event.data)
 
 
 def _data_of(members: payload.Members, attributes: dict[str, Value]) -> bytes | None:
@@ -277,14 +283,8 @@ def _data_of(members: payload.Members, attributes: dict[str, Value]) -> bytes | 
     return payload.from_text(members["data"], declared)
 
 
-def _mapped(read: Any, message: http.HTTPMessage, checked: Event) -> Event:
-    """Have the SDK read a checked message, and put back what was kept from it."""
-    try:
-        event = read(message, _FORMAT, CloudEvent)
-    except (BaseCloudEventException, ValueError) as error:
-        raise EnvelopeError("body", f"is refused by the CloudEvents SDK: {error}") from error
-    attributes = _timed(event, checked.attributes.get("time"))
-    return Event(MappingProxyType(attributes), checked.data)
+def _refused(error: Exception) -> EnvelopeError:
+    return EnvelopeError("body", f"is refused by the CloudEvents SDK: {error}")
 
 
 def _to_sdk(attributes: Mapping[str, Value], data: Any) -> CloudEvent:
@@ -295,7 +295,7 @@ def _to_sdk(attributes: Mapping[str, Value], data: Any) -> CloudEvent:
     return event
 
 
-def _timed(event: CloudEvent, time: Value | None) -> dict[str, Any]:
+def _timed(event: BaseCloudEvent, time: Value | None) -> dict[str, Any]:
     """Replace the time that the SDK invents where it is given none."""
     attributes: dict[str, Any] = event.get_attributes()
     if time is None:

@@ -64,14 +64,14 @@ def mode(kind: str | None) -> str | None:
 
 def is_batch(headers: Iterable[tuple[str, str]]) -> bool:
     """Whether a message says that it holds a batch of events."""
-    return any(
-        name.lower() == "content-type" and value.strip().lower().startswith(f"{_FAMILY}-batch")
-        for name, value in headers
-    )
+    for name, value in headers:
+        if name.lower() == "content-type":
+            return value.strip().lower().startswith(f"{_FAMILY}-batch")
+    return False
 
 
 def unquoted(name: str, value: str) -> str:
-    """Return a header value without double quotes, still percent-encoded (section 3.1.3.2)."""
+    """Return the attribute that a header value stands for (section 3.1.3.2)."""
     if not (value.isascii() and value.isprintable()):
         raise EnvelopeError(name, "its header holds characters that must be percent-encoded")
     if '"' in value:
@@ -79,15 +79,13 @@ def unquoted(name: str, value: str) -> str:
         if match is None:
             raise EnvelopeError(name, "its header has a stray double quote; send %22")
         value = re.sub(r"\\(.)", r"\1", match[1])
-    if "%" in value:
-        _check_percent(name, value)
-    return value
+    return _decoded(name, value) if "%" in value else value
 
 
-def _check_percent(name: str, value: str) -> None:
+def _decoded(name: str, value: str) -> str:
     if _BAD_PERCENT.search(value):
         raise EnvelopeError(name, "its header has a % without two hexadecimal digits; send %25")
     try:
-        unquote_to_bytes(value).decode()
+        return unquote_to_bytes(value).decode()
     except UnicodeDecodeError:
         raise EnvelopeError(name, "its header percent-encodes bytes that are not UTF-8") from None

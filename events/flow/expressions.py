@@ -20,7 +20,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from events.errors import ErrorType, Problem, TendrilError
@@ -35,7 +36,12 @@ NOW: Final = "__now"
 _WRAPPED: Final = re.compile(r"^\s*\$\{(.+)\}\s*$", re.DOTALL)
 _WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _VARIABLE: Final = re.compile(r"\$\s*(?!__loc__\b|ENV\b)([A-Za-z_][A-Za-z0-9_]*)(?!\w*::)")
+_PATH: Final = re.compile(r"(?:\$([A-Za-z][A-Za-z0-9_]*))?((?:\.[A-Za-z_][A-Za-z0-9_]*)*)")
 _SHOWN: Final = 200
+
+
+class NotAPath(Exception):  # noqa: N818 - it says what the caller finds out
+    """A program that must be evaluated by jq, on this data."""
 
 
 class ExpressionError(TendrilError):
@@ -110,6 +116,38 @@ def mentioned(text: str, names: Iterable[str]) -> tuple[str, ...]:
     """Return those of `names` that occur in the program at all, sorted: only they need binding."""
     words = set(_WORD.findall(text))
     return tuple(sorted(name for name in names if name in words))
+
+
+@lru_cache(maxsize=1024)
+def _path(text: str) -> tuple[str | None, tuple[str, ...]] | None:
+    match = _PATH.fullmatch(text)
+    if match is None or not match[0]:
+        return None
+    return match[1], tuple(match[2].split(".")[1:])
+
+
+def follow(text: str, data: Json, arguments: Mapping[str, Json]) -> Json:
+    """Return what `.a.b` or `$name.a.b` gives, without jq; raise NotAPath for all else.
+
+    Most expressions of a flow are such paths. Where a path meets a value that has no members,
+    jq is left to say so.
+    """
+    found = _path(text)
+    if found is None:
+        raise NotAPath
+    name, members = found
+    if name is None:
+        value = data
+    elif name in arguments:
+        value = arguments[name]
+    else:
+        raise NotAPath
+    for member in members:
+        if isinstance(value, dict):
+            value = value.get(member)
+        elif value is not None:
+            raise NotAPath
+    return value
 
 
 def program_text(text: str, names: Iterable[str], *, clock: bool) -> str:

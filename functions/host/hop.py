@@ -6,13 +6,13 @@ meets a compare-and-set that it loses.
 
 from __future__ import annotations
 
-import asyncio
 import random
 from typing import TYPE_CHECKING, Any
 
 from events.vocabulary import idempotency_key, read_hop
 from functions.host.context import Context
 from functions.host.faults import Refused
+from functions.host.heartbeat import Heartbeat
 from functions.host.ledger.claims import Verdict
 from functions.host.ledger.rows import Entry
 from functions.host.logs import for_task
@@ -88,18 +88,14 @@ class Worker:
 
     async def _call(self, work: Work, data: Any) -> Outcome | None:
         """Run the handler with a beating claim; None when the claim was lost meanwhile."""
-        call = asyncio.ensure_future(self._tool.call(data, self._context(work)))
-        try:
-            while not call.done():
-                await asyncio.wait({call}, timeout=self._lease / 3)
-                if not call.done() and not await self._beat(work.task):
-                    return None
-        finally:
-            call.cancel()
-        return call.result()
 
-    async def _beat(self, task: TaskRow) -> bool:
-        return await self._ledger.heartbeat(task, self._clock() + self._lease)
+        async def beat() -> bool:
+            return await self._ledger.heartbeat(work.task, self._clock() + self._lease)
+
+        outcome = None
+        with Heartbeat(beat, self._lease / 3) as heart:
+            outcome = await self._tool.call(data, self._context(work))
+        return None if heart.lost else outcome
 
     async def _parked(self, task: TaskRow, outcome: Outcome) -> bool:
         """Set the timer of another attempt, if the outcome asks for one and one is left."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from events.flow.advance import StaleSignal
 from events.flow.steps import MACHINE
 from functions.host.emitting import NOTHING, Opened
+from functions.host.jq import NotYetError
 from functions.host.ledger.rows import RunStatus, TaskState, Work
 from functions.host.outcomes import Outcome
 
@@ -57,22 +58,32 @@ class Settler:
         what the claim saw; where it has moved on since, the outcome is recorded and settled.
         """
         packed = await self._blobs.pack(outcome.to_json(), work.run.id)
-        step = None
+        late: asyncio.Future[Transition] | None = None
         if scope and work.run.machine == MACHINE:
-            step = asyncio.ensure_future(self._stepper.next(work, outcome, scope))
-            await asyncio.wait({step}, timeout=_PATIENCE)
-            if step.done() and (written := _result(step)):
-                written = replace(written, outcome=packed)
-                if await self._ledger.transit(written):
-                    return _opened(work.run, written)
+            written, late = await self._soon(work, outcome, scope)
+            if written and await self._ledger.transit(replace(written, outcome=packed)):
+                return _opened(work.run, written)
         if not await self._ledger.record(work.task, packed, self._clock() + self._lease):
             return None
         task = replace(work.task, state=TaskState.RECORDED, outcome=packed)
-        if step and not step.done():
-            await asyncio.wait({step})
-            if (written := _result(step)) and await self._ledger.transit(written):
+        if late:
+            await asyncio.wait({late})
+            if (written := _result(late)) and await self._ledger.transit(written):
                 return _opened(work.run, written)
         return await self.settle(replace(work, task=task))
+
+    async def _soon(
+        self, work: Work, outcome: Outcome, scope: Scope
+    ) -> tuple[Transition | None, asyncio.Future[Transition] | None]:
+        """Return the transition if it takes little time to compute, else what will have it."""
+        try:
+            return await self._stepper.at_once(work, outcome, scope), None
+        except StaleSignal:
+            return None, None
+        except NotYetError:
+            late = asyncio.ensure_future(self._stepper.in_thread(work, outcome, scope))
+            await asyncio.wait({late}, timeout=_PATIENCE)
+            return (_result(late), None) if late.done() else (None, late)
 
     async def settle(self, work: Work) -> Opened:
         """Advance from a RECORDED row and return what this opened.
@@ -86,7 +97,7 @@ class Settler:
         while True:
             scope = await self._ledger.scope(work.run.id, work.task.scope)
             try:
-                written = await self._stepper.next(work, outcome, scope)
+                written = await self._stepper.in_thread(work, outcome, scope)
             except StaleSignal as error:
                 written = await self._stepper.impossible(work, scope, error)
             if await self._ledger.transit(written):

@@ -15,7 +15,7 @@ from functions.host.jq import NotYetError
 from functions.host.transitions import Settled, transition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from events.flow.steps import Signal, State
     from events.flow.syntax import Flow
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from functions.host.jq import JqPool
     from functions.host.ledger.rows import RunRow, TaskRow, Transition, Work
     from functions.host.outcomes import Outcome
+
+    Advance = Callable[[Flow, State | None, Signal, Facts], Awaitable[Step]]
 
 log = logging.getLogger(__name__)
 _MOMENT: Final = 0.005
@@ -52,15 +54,33 @@ class Stepper:
 
     async def first(self, run: RunRow) -> Transition:
         """Return what starting a run writes."""
-        step = await self._step(run, None, Start(), run.started_at)
+        try:
+            step = await self._step(run, None, Start(), run.started_at, self._advance_here)
+        except NotYetError:
+            step = await self._step(run, None, Start(), run.started_at, self._advance_in_thread)
         return await self._transition(step, run, None, 0, run.started_at)
 
-    async def next(self, work: Work, outcome: Outcome, scope: Scope) -> Transition:
-        """Return what a task's outcome writes, given its scope; StaleSignal: it has moved on."""
+    async def at_once(self, work: Work, outcome: Outcome, scope: Scope) -> Transition:
+        """Return what a task's outcome writes, given its scope.
+
+        It is computed on the event loop: `advance` is pure, so trying costs nothing but a
+        moment, and nearly every step saves the way to another thread and back. NotYetError: it
+        takes longer, ask `in_thread`. StaleSignal: the scope has moved on.
+        """
+        return await self._next(work, outcome, scope, self._advance_here)
+
+    async def in_thread(self, work: Work, outcome: Outcome, scope: Scope) -> Transition:
+        """Return the same, however long it takes; StaleSignal: the scope has moved on."""
+        return await self._next(work, outcome, scope, self._advance_in_thread)
+
+    async def _next(
+        self, work: Work, outcome: Outcome, scope: Scope, advance_: Advance
+    ) -> Transition:
         packed, rev = scope
         state = await self._blobs.unpack(packed)
         now = self._clock()
-        step = await self._step(work.run, state, outcome.signal(work.task.instance), now)
+        signal = outcome.signal(work.task.instance)
+        step = await self._step(work.run, state, signal, now, advance_)
         return await self._transition(step, work.run, work.task, rev, now, outcome.work_ms)
 
     async def impossible(self, work: Work, scope: Scope, error: Exception) -> Transition:
@@ -86,7 +106,9 @@ class Stepper:
         about = Settled(run, deployed, task, rev, now, self._grace, work_ms)
         return await transition(step, about, self._blobs)
 
-    async def _step(self, run: RunRow, state: State | None, signal: Signal, now: float) -> Step:
+    async def _step(
+        self, run: RunRow, state: State | None, signal: Signal, now: float, advance_: Advance
+    ) -> Step:
         if run.steps >= self._max_steps:
             return _too_long(state or {}, self._max_steps)
         deployed = await self._deployments.get(run.digest)
@@ -97,27 +119,26 @@ class Stepper:
             now=datetime.fromtimestamp(now, UTC),
         )
         try:
-            return await self._advance(deployed.flow, state, signal, facts)
-        except (StaleSignal, OSError):
-            raise  # the scope moved on, or no worker could be started: neither is the flow's fault
+            return await advance_(deployed.flow, state, signal, facts)
+        except (StaleSignal, NotYetError, OSError):
+            raise  # the scope moved on, there is no time, no worker could be started: no fault
         except Exception as error:
             # a defect of the state machine must end the run where people see it, not loop for ever
             log.exception("advance failed on run %s", run.id)
             return _broken(state or {}, error)
 
-    async def _advance(self, flow: Flow, state: State | None, signal: Signal, facts: Facts) -> Step:
-        """Advance here if that takes a moment; else once more, from the start, in a thread.
+    async def _advance_here(
+        self, flow: Flow, state: State | None, signal: Signal, facts: Facts
+    ) -> Step:
+        return advance(flow, state, signal, facts, self._jq.within(_MOMENT))
 
-        It is pure, so trying costs nothing but the moment, and nearly every step saves the
-        way to another thread and back.
-        """
-        try:
-            return advance(flow, state, signal, facts, self._jq.within(_MOMENT))
-        except NotYetError:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(
-                self._threads, advance, flow, state, signal, facts, self._jq.evaluate
-            )
+    async def _advance_in_thread(
+        self, flow: Flow, state: State | None, signal: Signal, facts: Facts
+    ) -> Step:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._threads, advance, flow, state, signal, facts, self._jq.evaluate
+        )
 
 
 def _broken(state: State, error: Exception) -> Step:

@@ -202,7 +202,10 @@ class Broker:
     def _route(
         self, event: Event, ttl: int, address: str, change: Change, deliveries: list[Delivery]
     ) -> None:
-        named = {name: canonical(value) for name, value in event.attributes.items()}
+        named = {
+            name: value if isinstance(value, str) else canonical(value)
+            for name, value in event.attributes.items()
+        }
         triggers = self._indexes[address].match(named)
         if not triggers:  # such events vanish, as they do on a production broker
             self._unmatched += 1

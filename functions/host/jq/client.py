@@ -11,11 +11,13 @@ import queue
 import re
 import signal
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
+import orjson
+
 from events.flow import expressions
-from events.flow.expressions import NOW, EmptyResult, ExpressionError
+from events.flow.expressions import NOW, EmptyResult, ExpressionError, NotAPath
 from functions.host.jq import encoding
 from functions.host.jq.limits import MIB, Limits
 from functions.host.jq.process import JqProcess, NotYetError, WorkerDiedError
@@ -71,6 +73,10 @@ class JqPool:
     ) -> Json:
         if program == ".":
             return data
+        with suppress(NotAPath, TypeError):  # the latter of what jq would change on its way
+            value = expressions.follow(program, data, arguments)
+            if len(orjson.dumps(value)) <= self._limits.output:
+                return value
         clock = NOW in arguments
         names = expressions.mentioned(program, arguments)
         document = {"data": data, "arguments": {name: arguments[name] for name in names}}

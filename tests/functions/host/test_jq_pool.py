@@ -60,6 +60,43 @@ def test_any_identifier_may_be_an_argument(pool: JqPool, name: str) -> None:
     assert pool.evaluate(f"${name} + 1", None, {name: 1}) == 2
 
 
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from("abc"), inner),
+)
+
+
+@given(
+    data=JSON,
+    argument=JSON,
+    start=st.sampled_from(["", "$x"]),
+    members=st.lists(st.sampled_from(["a", "b", "c", "and", "_1"]), max_size=3),
+)
+@settings(deadline=None)
+def test_a_path_gives_what_jq_gives(
+    pool: JqPool, data: Any, argument: Any, start: str, members: list[str]
+) -> None:
+    """`.a.b` and `$x.a`, which are followed without jq, give jq's result or jq's error."""
+    path = start + "".join(f".{member}" for member in members) or "."
+
+    def given_by(program: str) -> Any:
+        try:
+            return pool.evaluate(program, data, {"x": argument})
+        except ExpressionError as error:
+            return str(error).replace(program, "the program")
+
+    assert given_by(path) == given_by(f"({path})")
+
+
+def test_a_path_to_too_much_is_refused_as_jq_refuses_it(pool: JqPool) -> None:
+    """The limit on a result's size holds for a path that is followed without jq."""
+    assert "longer than 1 MiB" in refusal(pool, ".text", {"text": "x" * (1 << 20)})
+
+
 def test_an_endless_program_faults_only_itself(pool: JqPool) -> None:
     """A program that never ends is killed at the limit; threads that wait are served after it."""
     started = time.monotonic()

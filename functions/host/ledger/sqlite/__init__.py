@@ -6,8 +6,9 @@ import asyncio
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
+from functions.host.ledger.claims import Verdict
 from functions.host.ledger.port import Deployed, LedgerUnavailable
 from functions.host.ledger.sqlite import flows, letters, runs, tasks
 from functions.host.ledger.sqlite.writer import Writer, connect
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     )
 
 T = TypeVar("T")
+_SEEN_EVERY: Final = 1.0
+"""Seconds; `progress` is asked about graces that are far longer."""
 
 
 class SqliteLedger:
@@ -42,6 +45,7 @@ class SqliteLedger:
         self._reader = connect(path, read_only=True)
         self._readers = ThreadPoolExecutor(1, "ledger-reader")
         self._write = self._writer.submit
+        self._seen: dict[tuple[str, int], float] = {}
 
     async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         loop = asyncio.get_running_loop()
@@ -101,7 +105,19 @@ class SqliteLedger:
 
     async def claim(self, hop: Hop, *, now: float, lease: float, cold: bool) -> Claim:
         # a claim is no promise: lost in a power cut, the task is simply asked for again
-        return await self._write(lambda db: tasks.claim(db, hop, now, lease, cold), promise=False)
+        return await self._write(
+            lambda db: self._claim(db, hop, now, lease, cold=cold), promise=False
+        )
+
+    def _claim(
+        self, db: sqlite3.Connection, hop: Hop, now: float, lease: float, *, cold: bool
+    ) -> Claim:
+        claim = tasks.claim(db, hop, now, lease, cold)
+        tool = hop.tool, hop.major
+        if claim.verdict is Verdict.CLAIM and now - self._seen.get(tool, 0.0) >= _SEEN_EVERY:
+            tasks.seen(db, *tool, now)
+            self._seen[tool] = now
+        return claim
 
     async def heartbeat(self, task: TaskRow, due_at: float) -> bool:
         return await self._write(lambda db: tasks.heartbeat(db, task, due_at), promise=False)

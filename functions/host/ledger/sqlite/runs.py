@@ -9,6 +9,7 @@ import orjson
 
 from functions.host.ledger.rows import Entry, RunRow, RunStatus
 from functions.host.ledger.sqlite import letters, tasks
+from functions.host.ledger.sqlite.schema import RUN
 
 if TYPE_CHECKING:
     import sqlite3
@@ -16,11 +17,8 @@ if TYPE_CHECKING:
 
     from functions.host.ledger.rows import Transition
 
-COLUMNS = (
-    "id, digest, namespace, name, version, machine, status, input, output, error, "
-    "started_at, ended_at, trace, steps"
-)
-_COLUMNS_OF_A_ROW = ", ".join(f"json_extract(value, '$[{i}]')" for i in range(6))
+COLUMNS = ", ".join(RUN)
+_COLUMNS_OF_A_ROW = ", ".join(f"json_extract(value, '$[{i}]')" for i in range(5))
 _ENDED = (RunStatus.COMPLETED, RunStatus.FAULTED, RunStatus.CANCELLED)
 
 
@@ -87,15 +85,19 @@ def open_run(db: sqlite3.Connection, run: RunRow, first: Transition) -> tuple[Ru
 
 def transit(db: sqlite3.Connection, step: Transition) -> bool:
     """Compare and set: scope revision, run status and the closing task's token must stand."""
-    stands = db.execute(
+    stands = _stands(db, step) if step.closes is None else tasks.close(db, step)
+    if stands:
+        _apply(db, step)
+    return stands
+
+
+def _stands(db: sqlite3.Connection, step: Transition) -> bool:
+    found = db.execute(
         "SELECT 1 FROM scopes s JOIN runs r ON r.id = s.run WHERE s.run = ? AND s.scope = ? "
         "AND s.rev = ? AND r.status = 'running'",
         (step.run, step.scope, step.expected_rev),
     ).fetchone()
-    if not stands or not tasks.close(db, step):
-        return False
-    _apply(db, step)
-    return True
+    return found is not None
 
 
 def _apply(db: sqlite3.Connection, step: Transition) -> None:
@@ -109,14 +111,17 @@ def _apply(db: sqlite3.Connection, step: Transition) -> None:
     letters.post(db, step.run, step.outbox, step.at)
     if step.letter:
         letters.add(db, step.letter)
-    append(db, step.run, step.entries, steps=1)
+    append(db, step.run, step.entries)
     if step.ended:
         _end(db, step)
+    else:
+        db.execute("UPDATE runs SET steps = steps + 1 WHERE id = ?", (step.run,))
 
 
 def _end(db: sqlite3.Connection, step: Transition) -> None:
     db.execute(
-        "UPDATE runs SET status = ?, output = ?, error = ?, ended_at = ? WHERE id = ?",
+        "UPDATE runs SET status = ?, output = ?, error = ?, ended_at = ?, steps = steps + 1 "
+        "WHERE id = ?",
         (
             step.ended,
             step.output,
@@ -127,24 +132,16 @@ def _end(db: sqlite3.Connection, step: Transition) -> None:
     )
 
 
-def append(
-    db: sqlite3.Connection, run_id: str, entries: Sequence[Entry], *, steps: int = 0
-) -> None:
-    """Number and store history entries, and count the steps they belong to.
+def append(db: sqlite3.Connection, run_id: str, entries: Sequence[Entry]) -> None:
+    """Number and store history entries.
 
-    Two statements however many entries: each one more costs this thread its turn.
+    One statement however many entries: each one more costs this thread its turn.
     """
-    [last] = db.execute(
-        "UPDATE runs SET entries = entries + ?, steps = steps + ? WHERE id = ? RETURNING entries",
-        (len(entries), steps, run_id),
-    ).fetchone()
-    first = last - len(entries) + 1
-    rows = [
-        (first + i, e.kind, e.at, e.reference, e.instance, _json(e.detail))
-        for i, e in enumerate(entries)
-    ]
+    rows = [(e.kind, e.at, e.reference, e.instance, _json(e.detail)) for e in entries]
     db.execute(
-        f"INSERT INTO history SELECT ?, {_COLUMNS_OF_A_ROW} FROM json_each(?)",  # noqa: S608 - constant
+        "INSERT INTO history SELECT ?1, "  # noqa: S608 - constant
+        "key + 1 + (SELECT coalesce(max(seq), 0) FROM history WHERE run = ?1), "
+        f"{_COLUMNS_OF_A_ROW} FROM json_each(?2)",
         (run_id, _json(rows)),
     )
 

@@ -9,6 +9,19 @@ if TYPE_CHECKING:
 
 VERSION: Final = 1
 
+TASK: Final = (
+    "run", "instance", "scope", "reference", "tool", "major", "version", "attempt", "edition",
+    "event_id", "cause", "input", "input_digest", "state", "due_at", "token", "claims",
+    "emissions", "outcome", "requested_at",
+)  # fmt: skip
+"""The columns of a task, in the order of TaskRow's fields."""
+
+RUN: Final = (
+    "id", "digest", "namespace", "name", "version", "machine", "status", "input", "output",
+    "error", "started_at", "ended_at", "trace", "steps",
+)  # fmt: skip
+"""The columns of a run, in the order of RunRow's fields."""
+
 _TABLES: Final = """
 CREATE TABLE flows (
     digest TEXT PRIMARY KEY, namespace TEXT, name TEXT, version TEXT, title TEXT,
@@ -20,7 +33,7 @@ CREATE INDEX doors_by_type ON doors (type);
 CREATE TABLE runs (
     id TEXT PRIMARY KEY, digest TEXT, namespace TEXT, name TEXT, version TEXT, machine INTEGER,
     status TEXT, input TEXT, output TEXT, error TEXT, started_at REAL, ended_at REAL,
-    trace TEXT, steps INTEGER, entries INTEGER DEFAULT 0) WITHOUT ROWID;
+    trace TEXT, steps INTEGER) WITHOUT ROWID;
 CREATE INDEX runs_by_start ON runs (started_at);
 CREATE TABLE scopes (
     run TEXT, scope TEXT, state TEXT, rev INTEGER, PRIMARY KEY (run, scope)) WITHOUT ROWID;

@@ -9,6 +9,7 @@ from events.vocabulary import hop_id
 from functions.host.ledger.claims import Claim, Verdict, decide
 from functions.host.ledger.rows import Entry, LetterStatus, TaskRow, TaskState, Work
 from functions.host.ledger.sqlite import letters, runs
+from functions.host.ledger.sqlite.schema import RUN, TASK
 
 if TYPE_CHECKING:
     import sqlite3
@@ -17,11 +18,8 @@ if TYPE_CHECKING:
     from events.vocabulary import Hop
     from functions.host.ledger.rows import Letter, Transition
 
-COLUMNS = (
-    "run, instance, scope, reference, tool, major, version, attempt, edition, event_id, cause, "
-    "input, input_digest, state, due_at, token, claims, emissions, outcome, requested_at"
-)
-_STATE = COLUMNS.split(", ").index("state")
+COLUMNS = ", ".join(TASK)
+_STATE = TASK.index("state")
 _OURS = "WHERE run = ? AND instance = ? AND attempt = ? AND token = ?"
 
 
@@ -32,14 +30,32 @@ def read(row: Sequence[Any]) -> TaskRow:
     return TaskRow(*values)
 
 
+_ONE = (
+    f"SELECT {', '.join('t.' + name for name in TASK)}, "  # noqa: S608 - constants
+    f"{', '.join('r.' + name for name in RUN)}, s.state, s.rev "
+    "FROM tasks t JOIN runs r ON r.id = t.run "
+    "LEFT JOIN scopes s ON s.run = t.run AND s.scope = t.scope "
+    "WHERE t.run = ? AND t.instance = ?"
+)
+
+
 def one(db: sqlite3.Connection, run_id: str, instance: str) -> Work | None:
     """Return a task with its run."""
-    row = db.execute(
-        f"SELECT {COLUMNS} FROM tasks WHERE run = ? AND instance = ?",  # noqa: S608 - constant names
-        (run_id, instance),
-    ).fetchone()
-    run = runs.by_id(db, run_id)
-    return Work(read(row), run) if row and run else None
+    work, _ = _with_scope(db, run_id, instance)
+    return work
+
+
+def _with_scope(
+    db: sqlite3.Connection, run_id: str, instance: str
+) -> tuple[Work | None, tuple[str, int] | None]:
+    """Return a task with its run, and its scope's packed state and revision."""
+    row = db.execute(_ONE, (run_id, instance)).fetchone()
+    if row is None:
+        return None, None
+    return Work(read(row[: len(TASK)]), runs.read(row[len(TASK) : -2])), (
+        row[-2] or "",
+        row[-1] or 0,
+    )
 
 
 def of_run(db: sqlite3.Connection, run_id: str) -> list[TaskRow]:
@@ -54,13 +70,13 @@ def of_run(db: sqlite3.Connection, run_id: str) -> list[TaskRow]:
 def insert(db: sqlite3.Connection, rows: Sequence[TaskRow]) -> None:
     """Open rows; a transition never opens one twice, the revision sees to that."""
     if rows:
-        marks = ", ".join("?" * len(COLUMNS.split(", ")))
+        marks = ", ".join("?" * len(TASK))
         db.executemany(f"INSERT INTO tasks VALUES ({marks})", [astuple(row) for row in rows])  # noqa: S608
 
 
 def claim(db: sqlite3.Connection, hop: Hop, now: float, lease: float, cold: bool) -> Claim:
     """Decide, and take the lease when the verdict says so."""
-    work = one(db, hop.run, hop.instance)
+    work, scope = _with_scope(db, hop.run, hop.instance)
     verdict, reason = decide(work, hop, now)
     if verdict is not Verdict.CLAIM or work is None:
         return Claim(verdict, work, reason)
@@ -71,14 +87,21 @@ def claim(db: sqlite3.Connection, hop: Hop, now: float, lease: float, cold: bool
         claims=work.task.claims + 1,
         due_at=now + lease,
     )
-    _update(db, task)
-    db.execute("REPLACE INTO tools VALUES (?, ?, ?)", (task.tool, task.major, now))
+    db.execute(
+        "UPDATE tasks SET state = ?, token = ?, claims = ?, due_at = ? "
+        "WHERE run = ? AND instance = ?",
+        (task.state, task.token, task.claims, task.due_at, task.run, task.instance),
+    )
     waited = round((now - work.task.requested_at) * 1000, 3)
     detail = {"cold": cold, "attempt": task.attempt, "queuedMs": waited}
     entry = Entry("task.claimed", now, task.reference, task.instance, detail)
     runs.append(db, task.run, [entry])
-    scope = runs.scope(db, task.run, task.scope)
     return Claim(verdict, replace(work, task=task), reason, scope)
+
+
+def seen(db: sqlite3.Connection, tool: str, major: int, now: float) -> None:
+    """Note that a tool claims what it is asked for."""
+    db.execute("REPLACE INTO tools VALUES (?, ?, ?)", (tool, major, now))
 
 
 def _update(db: sqlite3.Connection, task: TaskRow) -> None:
@@ -140,17 +163,17 @@ def park(db: sqlite3.Connection, task: TaskRow, due_at: float, entry: Entry) -> 
 
 
 def close(db: sqlite3.Connection, step: Transition) -> bool:
-    """Close the row a transition settles; True when there is none to close.
+    """Close the row a transition settles, if what the transition was computed on stands.
 
     A fault nobody catches closes it too: redrive opens it again, as a new attempt.
     """
-    if step.closes is None:
-        return True
     done = db.execute(
         "UPDATE tasks SET state = 'closed', outcome = coalesce(?1, outcome) WHERE run = ?2 "
         "AND instance = ?3 AND token = ?4 AND "
-        "(state = 'recorded' OR (state = 'claimed' AND ?1 IS NOT NULL))",
-        (step.outcome, step.run, step.closes, step.token),
+        "(state = 'recorded' OR (state = 'claimed' AND ?1 IS NOT NULL)) AND EXISTS "
+        "(SELECT 1 FROM scopes s JOIN runs r ON r.id = s.run WHERE s.run = ?2 AND s.scope = ?5 "
+        "AND s.rev = ?6 AND r.status = 'running')",
+        (step.outcome, step.run, step.closes, step.token, step.scope, step.expected_rev),
     )
     return done.rowcount == 1
 
