@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from fastapi import FastAPI
-from starlette.responses import Response
 
 from events.envelope import parse, to_binary
 from functions.host.faults import Refused, respond
@@ -32,8 +31,7 @@ class Service(FastAPI):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer an event directly, anything else as FastAPI does."""
         if scope["type"] == "http" and scope["method"] == "POST" and scope["path"] == "/":
-            response = await _answer(self.state.take, scope, receive)
-            await response(scope, receive, send)
+            await _answer(self.state.take, scope, receive, send)
         else:
             for name, value in scope.get("headers", ()):
                 if name == b"x-forwarded-prefix":  # so that the API's own pages link right
@@ -41,16 +39,22 @@ class Service(FastAPI):
             await super().__call__(scope, receive, send)
 
 
-async def _answer(take: Take, scope: Scope, receive: Receive) -> Response:
+async def _answer(take: Take, scope: Scope, receive: Receive, send: Send) -> None:
     try:
         headers = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in scope["headers"]]
         reply = await take(parse(headers, await read_body(receive)))
     except Exception as error:  # noqa: BLE001 - the one mapping decides what each means
-        return respond(error)
+        await respond(error)(scope, receive, send)
+        return
     if reply is None:
-        return Response(status_code=202)
-    names, body = to_binary(reply)
-    return Response(body, 200, names)
+        names, body = dict[str, str](), b""
+    else:
+        names, body = to_binary(reply)
+    names["content-length"] = str(len(body))
+    pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in names.items()]
+    status = 200 if reply else 202
+    await send({"type": "http.response.start", "status": status, "headers": pairs})
+    await send({"type": "http.response.body", "body": body})
 
 
 async def read_body(receive: Receive) -> bytes:

@@ -240,9 +240,9 @@ class Broker:
             else:
                 done.set_exception(error)
 
-        self._store.write(change, committed)
         if early:
-            self._dispatcher.take(deliveries)
+            self._dispatcher.take(deliveries)  # first, for it waits for less
+        self._store.write(change, committed)
         await done
 
     def _resumed(self, row: Owed) -> Delivery:

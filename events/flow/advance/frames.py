@@ -45,7 +45,7 @@ class Frame:
 
     def to_json(self) -> dict[str, Json]:
         """Return what differs from the defaults; an input equal to the raw one is implied."""
-        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        values = {name: getattr(self, name) for name in _NAMES}
         if self.input is self.raw is not None:
             values |= {"input": None, "same": True}
         return {name: value for name, value in values.items() if value not in (None, "", {})}
@@ -57,3 +57,6 @@ class Frame:
         if values.pop("same", False):
             values["input"] = values.get("raw")
         return cls(**values)
+
+
+_NAMES: Final = tuple(each.name for each in fields(Frame))

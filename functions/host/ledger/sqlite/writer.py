@@ -1,8 +1,12 @@
-"""One connection, one thread, group commit: whatever waits together is synced together.
+"""One thread, group commit: whatever waits together is synced together.
 
 Several processes share the file. SQLite's own busy handler sleeps in steps of milliseconds,
 so writers queue on a file lock instead, which the kernel hands over at once and frees when its
 holder dies, however it dies.
+
+Work that need not be synced is done where it is asked for, on the event loop, whenever nobody
+else writes at that moment: it waits for no disk, and the way to the thread and back takes as
+long as the work.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ import queue
 import sqlite3
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from functions.host.ledger.port import LedgerUnavailable
 from functions.host.ledger.sqlite.schema import migrate
@@ -33,13 +37,17 @@ class Writer:
     def __init__(self, path: str, max_pages: int = 0) -> None:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         self._lock = os.open(f"{path}-writers", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self._connection = connect(path)
-        self._synced = True
+        self._durable = connect(path)
+        self._brief = connect(path)
+        self._brief.execute("PRAGMA synchronous = NORMAL")
+        self._brief.execute("PRAGMA wal_autocheckpoint = 0")  # that one waits for the disk
+        self._turn = threading.Lock()
         if max_pages:
-            self._connection.execute(f"PRAGMA max_page_count = {max_pages:d}")
-        with self._exclusive():
-            migrate(self._connection)
-            self._connection.execute("COMMIT")
+            for connection in (self._durable, self._brief):
+                connection.execute(f"PRAGMA max_page_count = {max_pages:d}")
+        with self._turn, self._exclusive(self._durable):
+            migrate(self._durable)
+            self._durable.execute("COMMIT")
         self._jobs: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
         self._thread.start()
@@ -52,6 +60,11 @@ class Writer:
         An exception of `work` rolls back its own changes alone. LedgerUnavailable: nothing of
         it was kept.
         """
+        if not promise and (now := self._at_once(work)):
+            good, value = now
+            if good:
+                return cast("T", value)
+            raise value
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self._jobs.put((work, future, loop, promise))
@@ -61,7 +74,8 @@ class Writer:
         """Finish what is queued, then let go of the file."""
         self._jobs.put(None)
         self._thread.join()
-        self._connection.close()
+        self._durable.close()
+        self._brief.close()
         os.close(self._lock)
 
     def _run(self) -> None:
@@ -79,36 +93,56 @@ class Writer:
             batch.pop()
         return batch or None
 
-    def _commit(self, batch: list[Any]) -> list[tuple[bool, Any]]:
+    def _at_once(self, work: Callable[[sqlite3.Connection], Any]) -> tuple[bool, Any] | None:
+        """Do the work here and now; None when somebody else writes or waits to."""
+        if not self._jobs.empty() or not self._turn.acquire(blocking=False):
+            return None
         try:
-            self._sync(promised=any(job[3] for job in batch))
-            with self._exclusive():
-                if len(batch) == 1:  # its own changes are all there is to roll back
-                    outcomes = [(True, batch[0][0](self._connection))]
+            [outcome] = self._transact(self._brief, [work], fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return None
+        finally:
+            self._turn.release()
+        return outcome
+
+    def _commit(self, batch: list[Any]) -> list[tuple[bool, Any]]:
+        connection = self._durable if any(job[3] for job in batch) else self._brief
+        with self._turn:
+            return self._transact(connection, [job[0] for job in batch], fcntl.LOCK_EX)
+
+    def _transact(
+        self,
+        connection: sqlite3.Connection,
+        works: list[Callable[[sqlite3.Connection], Any]],
+        lock: int,
+    ) -> list[tuple[bool, Any]]:
+        try:
+            with self._exclusive(connection, lock):
+                if len(works) == 1:  # its own changes are all there is to roll back
+                    outcomes = [(True, works[0](connection))]
                 else:
-                    outcomes = [_attempt(self._connection, job[0]) for job in batch]
-                self._connection.execute("COMMIT")
+                    outcomes = [_attempt(connection, work) for work in works]
+                connection.execute("COMMIT")
+        except BlockingIOError:
+            raise
         except (sqlite3.Error, OSError) as error:
             failure = LedgerUnavailable(f"the ledger cannot be written: {error}")
-            return [(False, failure)] * len(batch)
+            return [(False, failure)] * len(works)
         except Exception as error:  # noqa: BLE001 - the one job's own: it travels to who submitted it
             return [(False, error)]
         return outcomes
 
-    def _sync(self, *, promised: bool) -> None:
-        if promised is not self._synced:
-            self._connection.execute(f"PRAGMA synchronous = {'FULL' if promised else 'NORMAL'}")
-            self._synced = promised
-
     @contextlib.contextmanager
-    def _exclusive(self) -> Iterator[None]:
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+    def _exclusive(
+        self, connection: sqlite3.Connection, lock: int = fcntl.LOCK_EX
+    ) -> Iterator[None]:
+        fcntl.flock(self._lock, lock)
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
+            connection.execute("BEGIN IMMEDIATE")
             yield
         finally:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
             fcntl.flock(self._lock, fcntl.LOCK_UN)
 
 
