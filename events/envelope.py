@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = [
     "EnvelopeError",
     "Event",
+    "Message",
     "create",
     "is_batch",
     "parse",
@@ -48,6 +49,8 @@ __all__ = [
 ]
 
 Headers = Iterable[tuple[str, str]]
+Message = tuple[dict[str, str], bytes]
+"""Headers (names in lower case) and body."""
 
 _JSON: Final = "application/json"
 _FORMAT: Final = JSONFormat()
@@ -170,21 +173,21 @@ def parse_batch(headers: Headers, body: bytes) -> list[Event]:
     return [_of_batch(index, each) for index, each in enumerate(members)]
 
 
-def to_binary(event: Event) -> tuple[dict[str, str], bytes]:
-    """Write an event as headers (lower-case names) and body of a binary-mode message."""
+def to_binary(event: Event) -> Message:
+    """Write an event as a binary-mode message."""
     named = {name: canonical(value) for name, value in event.attributes.items()}
     message = http.to_binary(_to_sdk(named, event.data), _FORMAT)
     return message.headers, message.body
 
 
-def to_structured(event: Event) -> tuple[dict[str, str], bytes]:
-    """Write an event as headers and body of a structured-mode message in the JSON format."""
+def to_structured(event: Event) -> Message:
+    """Write an event as a structured-mode message in the JSON format."""
     message = http.to_structured(_to_sdk(event.attributes, _presented(event)), _FORMAT)
     return message.headers, message.body
 
 
-def to_batch(events: Iterable[Event]) -> tuple[dict[str, str], bytes]:
-    """Write events as headers and body of a batched-mode message in the JSON format."""
+def to_batch(events: Iterable[Event]) -> Message:
+    """Write events as a batched-mode message in the JSON format."""
     bodies = [to_structured(event)[1] for event in events]
     return {"content-type": BATCH}, b"[" + b",".join(bodies) + b"]"
 

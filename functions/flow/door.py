@@ -13,10 +13,10 @@ from events.flow.correlate import input_of, matches
 from events.flow.syntax import EventFilter
 from events.vocabulary import LIFECYCLE_PREFIX, OWN_PREFIX, PING, identify
 from functions.flow.starting import start
-from functions.host.hops import hop_event
+from functions.host.hops import hop_message
 
 if TYPE_CHECKING:
-    from events.envelope import Event
+    from events.envelope import Event, Message
     from functions.flow.clock import Clock
     from functions.host.assembly import Platform
     from functions.host.emitting import Opened
@@ -32,7 +32,7 @@ class Door:
     def __init__(self, platform: Platform, clock: Clock) -> None:
         self._platform, self._clock = platform, clock
 
-    async def take(self, event: Event) -> Event | None:
+    async def take(self, event: Event) -> Message | None:
         """Start what the event starts; return the next event when there is exactly one."""
         if event.type == PING and event.source.endswith(_TICK):
             await self._clock.tick()
@@ -74,13 +74,13 @@ class Door:
         )
         return opened
 
-    async def _emit(self, opened: list[Opened]) -> Event | None:
+    async def _emit(self, opened: list[Opened]) -> Message | None:
         emitter = self._platform.emitter
         if any(each.outbox for each in opened):
             await emitter.flush(None)
         requests = [work for each in opened for work in each.requests]
         if len(requests) == 1:
-            return await hop_event(requests[0], self._platform.blobs)
+            return await hop_message(requests[0], self._platform.blobs)
         await emitter.request(requests)
         return None
 

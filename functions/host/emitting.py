@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from events.envelope import parse
-from functions.host.hops import hop_event
+from functions.host.hops import hop_message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from events.envelope import Event
+    from events.envelope import Event, Message
     from functions.host.blobs import Blobs
     from functions.host.ledger import Ledger
     from functions.host.ledger.rows import RunRow, Work
@@ -27,6 +27,8 @@ class Opened:
 
     requests: Sequence[Work] = ()
     outbox: bool = True
+    messages: Sequence[Message] | None = None
+    """The events of `requests`, where they were made already."""
 
 
 NOTHING: Final = Opened(outbox=False)
@@ -38,7 +40,7 @@ class Emitter:
     def __init__(self, ledger: Ledger, blobs: Blobs, sink: Sink) -> None:
         self._ledger, self._blobs, self._sink = ledger, blobs, sink
 
-    async def emit(self, run: RunRow, opened: Opened, *, reply: bool) -> Event | None:
+    async def emit(self, run: RunRow, opened: Opened, *, reply: bool) -> Message | None:
         """Emit a step's events: the outbox and all requests by K_SINK, but one as the reply.
 
         With `reply`, a single request is returned instead of sent, for the HTTP response.
@@ -46,13 +48,22 @@ class Emitter:
         if opened.outbox:
             await self.flush(run.id)
         if reply and len(opened.requests) == 1 and (run.steps + 1) % _BY_SINK_EVERY:
-            return await hop_event(opened.requests[0], self._blobs)
-        await self.request(opened.requests)
+            return (await self._messages(opened))[0]
+        await self._sink.send(await self._messages(opened))
         return None
 
     async def request(self, tasks: Sequence[Work]) -> None:
         """Publish the events that ask for tasks."""
-        await self._sink.publish([await hop_event(work, self._blobs) for work in tasks])
+        await self._sink.send([await hop_message(work, self._blobs) for work in tasks])
+
+    async def made(self, opened: Opened) -> Opened:
+        """Return the same with its events' messages, which need not wait for the commit."""
+        return replace(opened, messages=await self._messages(opened))
+
+    async def _messages(self, opened: Opened) -> Sequence[Message]:
+        if opened.messages is not None:
+            return opened.messages
+        return [await hop_message(work, self._blobs) for work in opened.requests]
 
     async def flush(self, run_id: str | None, before: float = float("inf")) -> int:
         """Publish outbox events, of one run or of all; return how many."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from fastapi import FastAPI
 
-from events.envelope import parse, to_binary
+from events.envelope import parse
 from functions.host.faults import Refused, respond
 
 if TYPE_CHECKING:
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
-    from events.envelope import Event
+    from events.envelope import Event, Message
 
-    Take = Callable[[Event], Awaitable[Event | None]]
+    Take = Callable[[Event], Awaitable[Message | None]]
 
 LARGEST_BODY: Final = 8 * 1024 * 1024
 """Bytes of a body; brokers refuse far smaller events."""
@@ -46,12 +46,9 @@ async def _answer(take: Take, scope: Scope, receive: Receive, send: Send) -> Non
     except Exception as error:  # noqa: BLE001 - the one mapping decides what each means
         await respond(error)(scope, receive, send)
         return
-    if reply is None:
-        names, body = dict[str, str](), b""
-    else:
-        names, body = to_binary(reply)
-    names["content-length"] = str(len(body))
+    names, body = reply or ({}, b"")
     pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in names.items()]
+    pairs.append((b"content-length", b"%d" % len(body)))
     status = 200 if reply else 202
     await send({"type": "http.response.start", "status": status, "headers": pairs})
     await send({"type": "http.response.body", "body": body})

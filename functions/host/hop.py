@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-    from events.envelope import Event
+    from events.envelope import Event, Message
     from events.vocabulary import Hop
     from functions.host.assembly import Platform
     from functions.host.context import Resources
@@ -55,8 +55,8 @@ class Worker:
         self._resources = resources
         self._cold = True
 
-    async def do(self, event: Event) -> Event | None:
-        """Take one event and return the next one, or None when there is none to reply with.
+    async def do(self, event: Event) -> Message | None:
+        """Take one event; return the next one's message, None when there is none to reply with.
 
         EnvelopeError and Refused mean the event is wrong; LedgerUnavailable and
         SinkUnavailable that it must be delivered again.
@@ -76,7 +76,7 @@ class Worker:
             return None
         return await self._emitter.emit(claim.work.run, opened, reply=True)
 
-    async def _work(self, work: Work, hop: Hop, scope: Scope | None) -> Event | None:
+    async def _work(self, work: Work, hop: Hop, scope: Scope | None) -> Message | None:
         data = await self._blobs.unpack(work.task.input) if hop.dataref else hop.data
         outcome = await self._call(work, data)
         if outcome is None or await self._parked(work.task, outcome):

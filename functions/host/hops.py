@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from events.envelope import to_binary
 from events.vocabulary import Hop, task_requested
 from functions.host.blobs import dataref
 
 if TYPE_CHECKING:
-    from events.envelope import Event
+    from events.envelope import Event, Message
     from functions.host.blobs import Blobs
     from functions.host.ledger.rows import Work
 
@@ -41,6 +42,11 @@ async def hop_event(work: Work, blobs: Blobs) -> Event:
         time=rfc3339(requested),
         expires=rfc3339(requested + _EXPIRES),
     )
+
+
+async def hop_message(work: Work, blobs: Blobs) -> Message:
+    """Return that event as the message it travels in."""
+    return to_binary(await hop_event(work, blobs))
 
 
 def rfc3339(moment: datetime) -> str:

@@ -61,15 +61,17 @@ class Settler:
         late: asyncio.Future[Transition] | None = None
         if scope and work.run.machine == MACHINE:
             written, late = await self._soon(work, outcome, scope)
-            if written and await self._ledger.transit(replace(written, outcome=packed)):
-                return _opened(work.run, written)
+            if written:
+                opened = await self._commit(work.run, replace(written, outcome=packed))
+                if opened:
+                    return opened
         if not await self._ledger.record(work.task, packed, self._clock() + self._lease):
             return None
         task = replace(work.task, state=TaskState.RECORDED, outcome=packed)
         if late:
             await asyncio.wait({late})
-            if (written := _result(late)) and await self._ledger.transit(written):
-                return _opened(work.run, written)
+            if (written := _result(late)) and (opened := await self._commit(work.run, written)):
+                return opened
         return await self.settle(replace(work, task=task))
 
     async def _soon(
@@ -84,6 +86,16 @@ class Settler:
             late = asyncio.ensure_future(self._stepper.in_thread(work, outcome, scope))
             await asyncio.wait({late}, timeout=_PATIENCE)
             return (_result(late), None) if late.done() else (None, late)
+
+    async def _commit(self, run: RunRow, written: Transition) -> Opened | None:
+        """Write a transition and return what it opened; None where it no longer stands.
+
+        The events are made while the disk is waited for.
+        """
+        committing = asyncio.ensure_future(self._ledger.transit(written))
+        await asyncio.sleep(0)  # from here it is on its way
+        opened = await self._emitter.made(_opened(run, written))
+        return opened if await committing else None
 
     async def settle(self, work: Work) -> Opened:
         """Advance from a RECORDED row and return what this opened.
@@ -100,8 +112,8 @@ class Settler:
                 written = await self._stepper.in_thread(work, outcome, scope)
             except StaleSignal as error:
                 written = await self._stepper.impossible(work, scope, error)
-            if await self._ledger.transit(written):
-                return _opened(work.run, written)
+            if opened := await self._commit(work.run, written):
+                return opened
             now = await self._ledger.task(work.task.run, work.task.instance)
             if not _still_ours(now, work):
                 return await self._emitter.reopened(work)

@@ -13,7 +13,7 @@ from functions.host.faults import SinkUnavailable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from events.envelope import Event
+    from events.envelope import Event, Message
 
 _TRIES: Final = 3
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=10)
@@ -27,16 +27,19 @@ class Sink:
         self._session: aiohttp.ClientSession | None = None
 
     async def publish(self, events: Iterable[Event]) -> None:
+        """Publish events as `send` does."""
+        await self.send([to_binary(event) for event in events])
+
+    async def send(self, messages: Iterable[Message]) -> None:
         """Publish all events concurrently; SinkUnavailable when the broker does not take one."""
-        await asyncio.gather(*(self._publish(event) for event in events))
+        await asyncio.gather(*(self._send(*message) for message in messages))
 
     async def close(self) -> None:
         """Close the connections."""
         if self._session:
             await self._session.close()
 
-    async def _publish(self, event: Event) -> None:
-        headers, body = to_binary(event)
+    async def _send(self, headers: dict[str, str], body: bytes) -> None:
         reason = ""
         for attempt in range(_TRIES):
             if attempt:
@@ -48,7 +51,9 @@ class Sink:
                 continue
             if status < 300:  # noqa: PLR2004 - HTTP's success class
                 return
-        raise SinkUnavailable(f"the broker at {self._url} did not take event {event.id}: {reason}")
+        raise SinkUnavailable(
+            f"the broker at {self._url} did not take event {headers['ce-id']}: {reason}"
+        )
 
     async def _post(self, headers: dict[str, str], body: bytes) -> tuple[int, str]:
         if self._session is None:
