@@ -61,7 +61,8 @@ def extended(event: Event, **attributes: Value) -> Event:
 
 def arrived(event: Event, when: datetime) -> Event:
     """Return an event as the broker keeps it: with its arrival time (UTC), without its TTL."""
-    attributes = {name: value for name, value in event.attributes.items() if name != TTL}
+    attributes = dict(event.attributes)
+    attributes.pop(TTL, None)
     attributes[ARRIVAL] = when.isoformat(timespec="microseconds").replace("+00:00", "Z")
     return Event(MappingProxyType(attributes), event.data)
 
