@@ -7,7 +7,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -26,6 +25,7 @@ from events.errors import ErrorType, RetryableError, ToolError
 from functions.host.objects import ObjectKeyError, ObjectMissing, ObjectStore, open_store
 from functions.host.objects.folder import FolderStore
 from functions.host.objects.port import check_key
+from tests.support.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,15 +41,6 @@ def eventually(condition: Callable[[], bool], seconds: float = 30.0) -> None:
     while not condition():
         assert time.monotonic() < deadline, "the condition never held"
         time.sleep(0.02)
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on just now."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 class Server:
@@ -123,7 +114,7 @@ def credentials() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def moto() -> Iterator[Server]:
     """Serve S3 from memory."""
-    (port,) = free_ports(1)
+    port = free_port()
     command = [_beside_python("moto_server"), "-H", "127.0.0.1", "-p", str(port)]
     server = Server(command, port)
     server.start()
@@ -136,7 +127,7 @@ def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Serve S3 from a disk, so that a killed server comes back with what it had."""
     folder = tmp_path_factory.mktemp("seaweedfs")
     parts = ["master", "volume", "filer", "s3"]
-    ports = free_ports(2 * len(parts))
+    ports = [free_port() for _ in range(2 * len(parts))]
     flags = [f"-{part}.port={ports[2 * i]}" for i, part in enumerate(parts)]
     flags += [f"-{part}.port.grpc={ports[2 * i + 1]}" for i, part in enumerate(parts)]
     fixed = ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3", "-s3.port.iceberg=0"]
@@ -337,6 +328,7 @@ async def test_a_frozen_server_is_an_outage(moto: Server, monkeypatch: pytest.Mo
 WRITER = """
 import asyncio, sys
 from functions.host.objects import open_store
+from tests.support.ports import free_port
 async def main():
     store = open_store(sys.argv[1])
     for n in range(1_000_000):

@@ -6,7 +6,6 @@ import os
 import re
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+from tests.support.ports import free_port
 
 BLOCK = re.compile(
     r"(?:^<!-- (?P<mark>[a-z]+)(?:: (?P<name>\S+))? -->\n)?"
@@ -135,9 +136,7 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
     """Give a terminal in an empty folder, with the project's commands on its path."""
     folder = tmp_path / "empty"
     folder.mkdir()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+    port = str(free_port())
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("TENDRIL_")}
     path = os.pathsep.join([str(Path(sys.executable).parent), inherited["PATH"]])
     opened = Terminal(folder, {**inherited, "PATH": path, "TENDRIL_PORT": port, "COLUMNS": "200"})

@@ -24,7 +24,7 @@ from functions.host.assembly import Platform, opened
 from functions.host.hops import hop_event
 from functions.host.ledger.rows import FlowRow, RunRow, RunStatus, TaskState
 from functions.host.settings import Settings
-from tests.support.local_platform import free_port
+from tests.support.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

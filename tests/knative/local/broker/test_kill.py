@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import socket
 import sys
 from collections import Counter
 from pathlib import Path
@@ -13,6 +12,8 @@ from typing import TYPE_CHECKING
 import aiohttp
 import pytest
 from aiohttp import web
+
+from tests.support.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -25,7 +26,7 @@ class Victim:
 
     def __init__(self, folder: Path) -> None:
         self.store = folder / "broker.db"
-        self.port, self.subscriber_port = _free_port(), _free_port()
+        self.port, self.subscriber_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.port}/default/default"
         self.client = aiohttp.ClientSession()
         self.received: Counter[str] = Counter()
@@ -123,9 +124,3 @@ async def test_killed_at_random_moments(
     await victim.start()
     await eventually(lambda: victim.accepted <= set(victim.received), 30)
     assert victim.accepted
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
