@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from functions.host.web.limits import Limits
+from functions.host.web.response import Output
+
 Scalar = str | int | float | bool
-Output = Literal["raw", "content", "response"]
 
 
 class Settings(BaseSettings):
@@ -22,6 +24,13 @@ class Settings(BaseSettings):
     max_bytes: int = Field(
         10 * 1024 * 1024, gt=0, description="longest response that is read, after decompression"
     )
+
+    @property
+    def limits(self) -> Limits:
+        """What one call may take."""
+        return Limits(
+            self.timeout, self.max_bytes, "TENDRIL_HTTP_TIMEOUT", "TENDRIL_HTTP_MAX_BYTES"
+        )
 
 
 class Endpoint(BaseModel):

@@ -1,11 +1,11 @@
-"""From the response that came to the tool's output; pure."""
+"""From the response that came to a task's output; pure."""
 
 from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
 from email.message import Message
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import orjson
 
@@ -14,8 +14,9 @@ from events.errors import ErrorType, ToolError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from functions.http.models import Output
-    from functions.http.request import Request
+    from functions.host.web.request import Request
+
+Output = Literal["raw", "content", "response"]
 
 _TEXT: Final = {"application/xml", "application/yaml", "application/javascript"}
 

@@ -8,12 +8,13 @@ import aiohttp
 
 from events.errors import ErrorType, RetryableError, ToolError
 from functions.host import retry_after
-from functions.http.response import Response, excerpt
+from functions.host.web.response import Response, excerpt
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from functions.http.request import Request
+    from functions.host.web.limits import Limits
+    from functions.host.web.request import Request
 
 _NOT_DONE: Final = {408, 425, 429, 503}
 """The server says that it did not do it: any request may be sent again."""
@@ -38,13 +39,13 @@ def refused(request: Request, response: Response, now: datetime) -> ToolError:
     return ToolError(detail, type=kind, status=status, title=f"HTTP {status}")
 
 
-def unanswered(request: Request, error: Exception) -> ToolError:
+def unanswered(request: Request, error: Exception, limits: Limits) -> ToolError:
     """Return the error that a call without a (whole) response is."""
     if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
         detail = f"{_name(request)}: no URI that can be called"
         return ToolError(detail, type=ErrorType.VALIDATION)
     if isinstance(error, TimeoutError):
-        detail = f"{_name(request)} did not answer in time; see TENDRIL_HTTP_TIMEOUT"
+        detail = f"{_name(request)} did not answer in time; see {limits.timeout_variable}"
         return _lost(request, detail, 504)
     detail = f"{_name(request)} did not answer: {error or type(error).__name__}"
     if isinstance(error, aiohttp.ClientSSLError):
@@ -54,9 +55,10 @@ def unanswered(request: Request, error: Exception) -> ToolError:
     return _lost(request, detail, None)
 
 
-def too_large(request: Request, limit: int) -> ToolError:
+def too_large(request: Request, limits: Limits) -> ToolError:
     """Return the error that a response beyond the limit is."""
-    detail = f"{_name(request)} answered more than {limit} bytes; see TENDRIL_HTTP_MAX_BYTES"
+    most = f"{limits.max_bytes} bytes; see {limits.max_bytes_variable}"
+    detail = f"{_name(request)} answered more than {most}"
     return ToolError(detail, type=ErrorType.COMMUNICATION, title="Response too large")
 
 

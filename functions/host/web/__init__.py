@@ -1,0 +1,1 @@
+"""One HTTP exchange of a tool: the request, the response, and what its failure means."""
