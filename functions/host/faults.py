@@ -21,6 +21,7 @@ from functions.host.ledger import LedgerUnavailable
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -150,13 +151,18 @@ class Guard:
             await respond(error)(scope, receive, send)
 
 
-def install(app: FastAPI) -> None:
-    """Register the mapping on an app, and what only an app raises."""
-    from fastapi.exceptions import RequestValidationError  # lazy: not every service has FastAPI
-
+def install(app: Starlette) -> None:
+    """Register the mapping on an app; a handler added after this speaks for its error instead."""
     for kind, handler in _MAPPING:
         if kind is not Exception:
             app.add_exception_handler(kind, handler)
     app.add_middleware(Guard)
     app.add_exception_handler(HTTPException, no_route)
+
+
+def install_api(app: FastAPI) -> None:
+    """Register the mapping on an API, and what only an API raises."""
+    from fastapi.exceptions import RequestValidationError  # lazy: not every service has FastAPI
+
+    install(app)
     app.add_exception_handler(RequestValidationError, invalid)

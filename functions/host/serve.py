@@ -11,7 +11,7 @@ from functions.host.assembly import Platform, opened
 from functions.host.context import Resources
 from functions.host.egress import Policy, session
 from functions.host.endpoint import Service
-from functions.host.faults import install
+from functions.host.faults import install_api
 from functions.host.hop import Worker
 from functions.host.outcomes import RetryPolicy
 from functions.host.settings import Settings
@@ -83,7 +83,7 @@ def service(title: str, lifespan: Callable[[FastAPI], Any]) -> FastAPI:
     raises what the mapping makes a 503 while no event can be taken.
     """
     app = Service(title=title, lifespan=lifespan, redirect_slashes=False, responses=_PROBLEMS)
-    install(app)
+    install_api(app)
     app.add_api_route("/health/ready", _ready, methods=["GET"], include_in_schema=False)
     app.add_api_route("/health/live", _alive, methods=["GET"], include_in_schema=False)
     return app

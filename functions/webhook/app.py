@@ -14,9 +14,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Route
 
-from events.envelope import EnvelopeError
 from functions.host import faults
-from functions.host.faults import Refused, SinkUnavailable, problem
+from functions.host.faults import SinkUnavailable, problem
 from functions.host.settings import Settings as HostSettings
 from functions.host.sink import Sink
 from functions.webhook.hookfile import HookFile
@@ -61,7 +60,7 @@ def _unauthorized(_: Request, error: Exception) -> Response:
 
 
 def _unavailable(_: Request, error: Exception) -> Response:
-    """The sender is a stranger: it learns that it may try again, the log learns why."""
+    """The sender is a stranger: it learns that it may try again, the log which URL or file."""
     log.warning("a delivery was not taken: %s", error)
     response = problem(503, "Temporarily unavailable", "no event was made; deliver again")
     response.headers["Retry-After"] = _RETRY_AFTER
@@ -87,12 +86,10 @@ app = Starlette(
         Route("/health/ready", _alive),
         Route("/health/live", _alive),
     ],
-    exception_handlers={
-        Unauthorized: _unauthorized,
-        HTTPException: _no_route,
-        Refused: faults.refused,
-        EnvelopeError: faults.envelope,
-        SinkUnavailable: _unavailable,
-    },
 )
 app.router.redirect_slashes = False  # senders must not follow redirects (section 2.2)
+faults.install(app)
+app.add_exception_handler(Unauthorized, _unauthorized)
+app.add_exception_handler(HTTPException, _no_route)
+for unavailable in (SinkUnavailable, OSError):
+    app.add_exception_handler(unavailable, _unavailable)

@@ -1,6 +1,8 @@
 """The abuse protection of CloudEvents webhooks: may this origin send here, and how often?
 
-Source: cloudevents/spec `http-webhook.md`, section 4. There is no rate limit to announce.
+Source: cloudevents/spec `http-webhook.md`, section 4. There is no rate limit to announce: the
+allowed rate is `*`, and so no delivery is ever answered with 429 (section 2.2), which is for
+senders above their rate. A broker that is busy is a 503 with Retry-After.
 """
 
 from __future__ import annotations

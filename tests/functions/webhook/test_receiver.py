@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 import os
 from typing import TYPE_CHECKING, Any
+from unittest.mock import AsyncMock
 
 import pytest
+
+from events.errors import ErrorType, ToolError
+from functions.webhook.receiver import Receiver
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -143,6 +147,26 @@ async def test_broker_refuses(send: Any, door: Any, status: int) -> None:
     assert answer.status == 503
     assert int(answer.headers["Retry-After"]) > 0
     assert "127.0.0.1" not in answer.body["detail"]
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [
+        (LookupError("a defect"), 500, "LookupError; the service's log has the traceback"),
+        (PermissionError(13, "denied", "/etc/secrets/key"), 503, "deliver again"),
+        (ToolError("no such thing", type=ErrorType.VALIDATION), 400, "no such thing"),
+    ],
+)
+async def test_what_fails_inside(
+    send: Any, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, said: str
+) -> None:
+    """Defects, failing files and domain errors are problems as everywhere; no path gets out."""
+    monkeypatch.setattr(Receiver, "answer", AsyncMock(side_effect=error))
+    answer = await send("orders")
+    assert (answer.status, answer.body["status"]) == (status, status)
+    assert said in answer.body["detail"]
+    assert "/etc" not in json.dumps(answer.body)
+    assert ("Retry-After" in answer.headers) == (status == 503)
 
 
 async def test_structured_event_passes_through(send: Any, door: Any) -> None:
