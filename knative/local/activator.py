@@ -51,7 +51,7 @@ class Activator:
 
     async def start(self) -> None:
         """Open the HTTP client, start the templates and every service with a minimum scale."""
-        self.http = _client()
+        self.http = client()
         self.revisions = {d.service.name: self._revision(d) for d in self._deployments}
         self._template = Template(self._seed(), self._planted)
         self._warming = asyncio.create_task(_warm(self._template))
@@ -144,7 +144,8 @@ class Activator:
             raise StartFailed(f"could not be started: {error}") from error
 
 
-def _client() -> aiohttp.ClientSession:
+def client() -> aiohttp.ClientSession:
+    """Return the session for everything the platform sends: it adds no headers, follows nothing."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE),
         timeout=aiohttp.ClientTimeout(total=None),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import aiohttp
 
@@ -17,15 +17,31 @@ from knative.local.tables import StoreError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from knative.local.activator import Activator
     from knative.local.broker import Broker
+
+
+class Services(Protocol):
+    """What the courier needs of the activator."""
+
+    http: aiohttp.ClientSession
+
+    async def request(
+        self,
+        service: str,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        timeout: float,  # noqa: ASYNC109 - each delivery brings its own
+    ) -> Response:
+        """Send one request to a service; raises DeliveryFailed when there was no answer."""
 
 
 class Courier:
     """Delivers for the broker and the sources; `broker` is set once it exists."""
 
-    def __init__(self, activator: Activator) -> None:
-        self._activator = activator
+    def __init__(self, services: Services) -> None:
+        self._services = services
         self.broker: Broker | None = None
 
     async def deliver(
@@ -38,7 +54,7 @@ class Courier:
         """POST one message; raises DeliveryFailed when there was no answer."""
         match resolve(url):
             case ServiceAddress(name, path):
-                return await self._activator.request(name, "POST", path, headers, body, timeout)
+                return await self._services.request(name, "POST", path, headers, body, timeout)
             case BrokerAddress(name):
                 return await self._accept(name, headers, body)
             case _:
@@ -61,7 +77,7 @@ class Courier:
     ) -> Response:
         timeout = aiohttp.ClientTimeout(total=limit)
         try:
-            async with self._activator.http.post(
+            async with self._services.http.post(
                 url, headers=headers, data=body or None, timeout=timeout, allow_redirects=False
             ) as response:
                 received = await response.read()

@@ -17,15 +17,19 @@ from aiohttp import web
 
 from events.envelope import Event, create, parse, to_binary
 from knative import filters
-from knative.delivery import DeliveryFailed, DeliverySpec, Response
+from knative.delivery import DeliverySpec, Response
 from knative.local.broker import Broker
 from knative.local.ingress import Ingress
 from knative.local.matching import TriggerSpec
+from tests.support.carrying import carrying
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
     from pathlib import Path
 
+    from knative.local.courier import Courier
+
+ADDRESSES = ("default/default", "default/second")
 Headers = list[tuple[str, str]]
 EVENT = {
     "ce-specversion": "1.0",
@@ -110,8 +114,9 @@ class Subscribers:
 class Knative:
     """The broker's side: its Triggers, its HTTP door, what it stored."""
 
-    def __init__(self, folder: Path, client: aiohttp.ClientSession) -> None:
+    def __init__(self, folder: Path, client: aiohttp.ClientSession, courier: Courier) -> None:
         self.client = client
+        self.courier = courier
         self.subscribers = Subscribers()
         self.url = ""
         self.broker: Broker
@@ -125,12 +130,14 @@ class Knative:
         filter: dict[str, Any] | None = None,  # noqa: A002 - the Trigger's own field name
         filters_: list[Any] | None = None,
         subscriber: str | None = None,
+        broker: str = ADDRESSES[0],
         **delivery: Any,
     ) -> TriggerSpec:
         """Return a Trigger whose subscriber has its name; delivery as DeliverySpec has it."""
         sink = delivery.pop("dead_letter_sink", self.subscribers.url("sink"))
         return TriggerSpec(
             name=name,
+            broker=broker,
             subscriber=subscriber or self.subscribers.url(name),
             filter=filters.compile(filter, filters_),
             delivery=DeliverySpec(dead_letter_sink=sink, **delivery),
@@ -139,7 +146,10 @@ class Knative:
     async def start(self, *triggers: TriggerSpec) -> None:
         """Serve a broker with these Triggers."""
         path = self._folder / "broker.db"
-        self.broker = Broker(path, triggers, self.deliver, now=time.time)
+        self.broker = Broker(
+            path, triggers, self.courier.deliver, now=time.time, addresses=ADDRESSES
+        )
+        self.courier.broker = self.broker
         self.broker.start()
         door = socket.create_server(("127.0.0.1", 0))
         config = uvicorn.Config(
@@ -155,20 +165,6 @@ class Knative:
         self._server.should_exit = True
         await self._serving
         await self.broker.drain(0)
-
-    async def deliver(
-        self, url: str, headers: dict[str, str], body: bytes, seconds: float
-    ) -> Response:
-        """Be the `Deliver` port over HTTP."""
-        limit = aiohttp.ClientTimeout(total=seconds)
-        try:
-            async with self.client.post(
-                url, headers=headers, data=body, timeout=limit, allow_redirects=False
-            ) as response:
-                pairs = [(name.lower(), value) for name, value in response.headers.items()]
-                return Response(response.status, pairs, await response.read())
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise DeliveryFailed(str(error) or type(error).__name__) from error
 
     async def request(
         self,
@@ -222,8 +218,8 @@ async def serving(subscribers: Subscribers) -> AsyncIterator[None]:
 @pytest.fixture
 async def knative(tmp_path: Path) -> AsyncIterator[Knative]:
     """A platform of one broker; a test starts it with its Triggers."""
-    async with aiohttp.ClientSession() as client:
-        made = Knative(tmp_path, client)
+    async with aiohttp.ClientSession() as client, carrying() as courier:
+        made = Knative(tmp_path, client, courier)
         async with serving(made.subscribers):
             yield made
             await made.stop()

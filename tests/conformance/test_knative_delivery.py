@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 A = {"attributes": {"type": "a"}}
 B = {"attributes": {"type": "b"}}
 X = {"attributes": {"type": "x"}}
+SECOND = "http://broker-ingress.knative-eventing.svc.cluster.local/default/second"
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 203, 204, 206])
@@ -63,6 +64,44 @@ async def test_other_statuses_are_final(
     assert not knative.subscribers.requests["elsewhere"]
     [letter] = knative.subscribers.events("sink")
     assert letter.attributes["knativeerrorcode"] == str(status)
+
+
+async def test_a_broker_may_be_the_subscriber(knative: Knative) -> None:
+    """An event passes on to another Broker and its Triggers, with an arrival time of its own."""
+    onward = knative.trigger("onward", subscriber=SECOND)
+    await knative.start(onward, knative.trigger("x", broker="default/second"))
+    await knative.send(myextension="7")
+    await knative.settled()
+    [got] = knative.subscribers.events("x")
+    assert (got.type, got.attributes["myextension"]) == ("a", "7")
+    assert knative.broker.stats().accepted == 2
+    assert not knative.subscribers.requests["sink"]
+
+
+async def test_a_broker_may_be_the_sink(knative: Knative) -> None:
+    """What one Broker gives up on arrives at another with the reason, for its own Triggers."""
+    knative.subscribers.answer("x", 400)
+    await knative.start(
+        knative.trigger("x", dead_letter_sink=SECOND),
+        knative.trigger("letters", broker="default/second"),
+    )
+    await knative.send()
+    await knative.settled()
+    [letter] = knative.subscribers.events("letters")
+    assert letter.attributes["knativeerrorcode"] == "400"
+
+
+async def test_a_broker_that_is_not_there_is_404(knative: Knative) -> None:
+    """A Trigger that names no Broker of ours fails as a path without a route: again, then dead."""
+    await knative.start(knative.trigger("x", subscriber=f"{SECOND}s", retry=1))
+    await knative.send()
+    await knative.settled()
+    [letter] = knative.subscribers.events("sink")
+    assert letter.attributes["knativeerrorcode"] == "404"
+    assert knative.broker.stats().failed == 2
+    assert b"there is no broker default/seconds" in b64decode(
+        str(letter.attributes["knativeerrordata"])
+    )
 
 
 async def test_a_lost_connection_is_retried(knative: Knative) -> None:

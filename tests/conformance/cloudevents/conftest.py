@@ -9,16 +9,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-import aiohttp
 import pytest
 import uvicorn
 from aiohttp import web
 
 from knative import filters
-from knative.delivery import DeliverySpec, Response
+from knative.delivery import DeliverySpec
 from knative.local.broker import Broker
 from knative.local.ingress import Ingress
 from knative.local.matching import TriggerSpec
+from tests.support.carrying import carrying
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -116,21 +116,6 @@ async def _subscriber(received: list[Message]) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def _deliverer() -> AsyncIterator[Any]:
-    async with aiohttp.ClientSession(skip_auto_headers=["Content-Type"]) as client:
-
-        async def deliver(
-            url: str, headers: dict[str, str], body: bytes, seconds: float
-        ) -> Response:
-            limit = aiohttp.ClientTimeout(total=seconds)
-            async with client.post(url, headers=headers, data=body, timeout=limit) as answer:
-                named = [(name.lower(), value) for name, value in answer.headers.items()]
-                return Response(answer.status, named, await answer.read())
-
-        yield deliver
-
-
-@asynccontextmanager
 async def _serving(app: Any) -> AsyncIterator[int]:
     # asyncio turns Nagle's algorithm off only on sockets that say they are TCP
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -157,9 +142,9 @@ def _trigger(kind: str, url: str, mode: str) -> TriggerSpec:
 async def link(tmp_path: Path) -> AsyncIterator[Link]:
     """Events of BINARY_TYPE and STRUCTURED_TYPE reach the subscriber in that mode."""
     received: list[Message] = []
-    async with _subscriber(received) as url, _deliverer() as deliver:
+    async with _subscriber(received) as url, carrying() as courier:
         triggers = [_trigger(BINARY_TYPE, url, "binary"), _trigger(STRUCTURED_TYPE, url, "json")]
-        broker = Broker(tmp_path / "broker.db", triggers, deliver, now=time.time)
+        broker = Broker(tmp_path / "broker.db", triggers, courier.deliver, now=time.time)
         broker.start()
         async with _serving(Ingress(broker)) as port:
             yield Link(port, broker, received)

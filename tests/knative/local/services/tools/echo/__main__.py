@@ -11,16 +11,22 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.responses import JSONResponse, PlainTextResponse, StreamingResponse
+from starlette.responses import (
+    JSONResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+    StreamingResponse,
+)
 from starlette.routing import Route
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from starlette.requests import Request
-    from starlette.responses import Response
 
-SEEN: dict[str, int] = {"calls": 0, "most": 0, "now": 0, "closed": 0}
+SEEN: dict[str, int] = {"calls": 0, "most": 0, "now": 0, "closed": 0, "asked": 0}
+TAKEN: list[str] = []
 
 
 async def echo(request: Request) -> Response:
@@ -79,7 +85,8 @@ async def upload(request: Request) -> Response:
 
 async def seen(_: Request) -> Response:
     """Return the counters."""
-    return JSONResponse(SEEN)
+    SEEN["asked"] += 1
+    return JSONResponse({**SEEN, "taken": TAKEN})
 
 
 async def redirect(_: Request) -> Response:
@@ -89,6 +96,23 @@ async def redirect(_: Request) -> Response:
     response.headers.append("set-cookie", "a=1")
     response.headers.append("set-cookie", "b=2")
     return response
+
+
+async def moved(_: Request) -> Response:
+    """Say that this is somewhere else."""
+    return RedirectResponse("/seen", 302)
+
+
+async def take(request: Request) -> Response:
+    """Take an event."""
+    TAKEN.append(request.headers["ce-id"])
+    return Response(status_code=202)
+
+
+async def hang_up(request: Request) -> Response:
+    """Die without an answer."""
+    await request.body()
+    os._exit(1)
 
 
 async def child(_: Request) -> Response:
@@ -113,8 +137,11 @@ def main() -> None:
         Route("/slow", slow, methods=["GET", "POST"]),
         Route("/stream", stream),
         Route("/upload", upload, methods=["POST"]),
-        Route("/seen", seen),
+        Route("/seen", seen, methods=["GET", "POST"]),
         Route("/redirect", redirect),
+        Route("/take", take, methods=["POST"]),
+        Route("/moved", moved, methods=["POST"]),
+        Route("/hang-up", hang_up, methods=["POST"]),
         Route("/child", child, methods=["POST"]),
         Route("/{path:path}", echo, methods=["GET", "POST", "PUT"]),
     ]
