@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-async def _fill(ledger: SqliteLedger) -> int:
+async def _fill(ledger: SqliteLedger) -> tuple[int, str]:
     for number in range(1_000):
         try:
             await ledger.add_unmatched(f"e{number}", "x" * 3_000, float(number), keep=10_000)
-        except LedgerUnavailable:
-            return number
+        except LedgerUnavailable as error:
+            return number, str(error)
     pytest.fail("the disk never filled")
 
 
@@ -26,8 +26,10 @@ async def test_a_full_ledger_refuses_and_loses_nothing(tmp_path: Path) -> None:
     """When SQLite has no page left a write raises LedgerUnavailable; what was kept stays read."""
     path = str(tmp_path / "ledger.db")
     ledger = SqliteLedger(path, max_pages=60)
-    kept = await _fill(ledger)
+    kept, said = await _fill(ledger)
     assert kept > 0
+    assert path in said
+    assert "free some disk space, or raise TENDRIL_LEDGER_MAX_PAGES above 60" in said
     assert len(await ledger.unmatched(10_000)) == kept
     await ledger.close()
     roomier = SqliteLedger(path, max_pages=10_000)

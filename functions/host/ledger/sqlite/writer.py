@@ -35,6 +35,7 @@ class Writer:
     """Runs write transactions for one process; `submit` returns once its work is on disk."""
 
     def __init__(self, path: str, max_pages: int = 0) -> None:
+        self._path, self._max_pages = path, max_pages
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         self._lock = os.open(f"{path}-writers", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._durable = connect(path)
@@ -126,11 +127,18 @@ class Writer:
         except BlockingIOError:
             raise
         except (sqlite3.Error, OSError) as error:
-            failure = LedgerUnavailable(f"the ledger cannot be written: {error}")
-            return [(False, failure)] * len(works)
+            return [(False, self._unavailable(error))] * len(works)
         except Exception as error:  # noqa: BLE001 - the one job's own: it travels to who submitted it
             return [(False, error)]
         return outcomes
+
+    def _unavailable(self, error: Exception) -> LedgerUnavailable:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+            remedy = "free some disk space"
+            if self._max_pages:
+                remedy += f", or raise TENDRIL_LEDGER_MAX_PAGES above {self._max_pages:d}"
+            return LedgerUnavailable(f"no room left for the ledger {self._path}: {remedy}")
+        return LedgerUnavailable(f"the ledger {self._path} cannot be written: {error}")
 
     @contextlib.contextmanager
     def _exclusive(
