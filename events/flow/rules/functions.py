@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from events.flow.catalog import Catalog, UnknownFunction
+from events.flow.catalog import Catalog, Function, UnknownFunction
 from events.flow.expressions import is_expression
 from events.flow.finding import did_you_mean
 from events.flow.misfit import Misfit, misfits_of
@@ -12,7 +12,7 @@ from events.flow.place import Place
 from events.flow.relax import Relaxing
 from events.flow.rules.support import refusal
 from events.flow.rules.visit import Visit, Words, calls_of
-from events.flow.syntax.call import BUILT_IN, CallTask
+from events.flow.syntax.call import BUILT_IN, ENDPOINTS, CallTask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,20 +20,39 @@ if TYPE_CHECKING:
     from events.flow.parse import Parsed
 
 Json = Any
-HTTP: Final = "http"
+_OPAQUE: Final = frozenset({"arguments", "body", "message", "parameters"})
+"""Arguments of the DSL's own calls that are the callee's business."""
 
 
 def misfits(parsed: Parsed, catalog: Catalog) -> Iterator[Words]:
     """Yield calls of unknown functions, and arguments that cannot satisfy a schema."""
     use = parsed.definition.get("use", {})
     for visit, task in calls_of(parsed.flow):
-        other = task.call in BUILT_IN and task.call != HTTP
         # what `use` defines is refused where it is defined
         elsewhere = task.call in use.get("functions", {}) or (
             task.call.partition("@")[2] in use.get("catalogs", {})
         )
-        if not other and not elsewhere:
+        if task.call in BUILT_IN:
+            yield from _built_in(visit, task, catalog)
+        elif not elsewhere:
             yield from _call(visit, task, catalog)
+
+
+def _built_in(visit: Visit, task: CallTask, catalog: Catalog) -> Iterator[Words]:
+    """Refuse one of the DSL's own calls that no function of the catalog executes."""
+    if any(function.name == task.call for function in catalog.functions):
+        yield from _call(visit, task, catalog)
+    else:
+        yield visit.place(), refusal(str(visit.place()), f"call: {task.call}")
+
+
+def _authentications(value: Json, *path: str) -> Iterator[tuple[str, ...]]:
+    inside = value.items() if isinstance(value, dict) else ()
+    for name, inner in inside:
+        if name == "authentication":
+            yield ("with", *path, name)
+        elif name not in _OPAQUE:
+            yield from _authentications(inner, *path, name)
 
 
 def _call(visit: Visit, task: CallTask, catalog: Catalog) -> Iterator[Words]:
@@ -46,19 +65,29 @@ def _call(visit: Visit, task: CallTask, catalog: Catalog) -> Iterator[Words]:
     except UnknownFunction as error:
         yield place, f"{place}: {error}"
         return
-    yield from _arguments(visit, _as_called(task), function.input_schema)
+    if function.name in ENDPOINTS:
+        for path in _authentications(task.with_):
+            yield visit.place(*path), refusal(str(visit.place()), ".".join(path))
+    given = _as_called(task.with_, ENDPOINTS.get(function.name, ()))
+    yield from _arguments(visit, given, function)
 
 
-def _as_called(task: CallTask) -> dict[str, Json]:
+def _as_called(given: Json, endpoints: tuple[tuple[str, ...], ...]) -> Json:
     """Return the arguments in the shape that the function gets them in."""
-    if task.call != HTTP or not isinstance(task.with_.get("endpoint"), str):
-        return task.with_
-    return {**task.with_, "endpoint": {"uri": task.with_["endpoint"]}}
+    if () in endpoints and isinstance(given, str):
+        return {"uri": given}
+    if not endpoints or not isinstance(given, dict):
+        return given
+    return {
+        name: _as_called(value, tuple(place[1:] for place in endpoints if place[:1] == (name,)))
+        for name, value in given.items()
+        if name != "authentication"  # refused already
+    }
 
 
-def _arguments(visit: Visit, given: dict[str, Json], schema: dict[str, Json]) -> Iterator[Words]:
-    unknown = _is_open if isinstance(visit.task, CallTask) and visit.task.call == HTTP else _is_late
-    relaxed = Relaxing(schema, unknown).relaxed(schema, given)
+def _arguments(visit: Visit, given: dict[str, Json], function: Function) -> Iterator[Words]:
+    unknown = _is_open if function.name in ENDPOINTS else _is_late
+    relaxed = Relaxing(function.input_schema, unknown).relaxed(function.input_schema, given)
     try:
         misfitting = list(misfits_of(relaxed, given))
     except (ValueError, RecursionError) as error:

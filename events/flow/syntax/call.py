@@ -17,7 +17,19 @@ BUILT_IN: Final[Mapping[str, str]] = {
     "a2a": "A2aArguments",
     "mcp": "McpArguments",
 }
-"""The protocols that the DSL itself defines, and the model of each one's arguments."""
+"""The protocols that the DSL itself defines, and the model of each one's arguments.
+
+A protocol is executed by the function of the catalog that has its name.
+"""
+ENDPOINTS: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
+    "asyncapi": (("document", "endpoint"),),
+    "grpc": (("proto", "endpoint"),),
+    "http": (("endpoint",),),
+    "openapi": (("document", "endpoint"),),
+    "a2a": (("agentCard", "endpoint"), ("server",)),
+    "mcp": (("transport", "http", "endpoint"),),
+}
+"""Where each one's arguments have endpoints: a URI template, or an object with it as `uri`."""
 
 
 def _arguments(protocol: str) -> type[Node]:

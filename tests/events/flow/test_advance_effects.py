@@ -170,6 +170,51 @@ class TestCall:
             "authentication": {"basic": {"username": "a", "password": "b"}},
         }
 
+    @pytest.mark.parametrize(
+        ("call", "arguments", "sent"),
+        [
+            (
+                "openapi",
+                {"document": {"name": "d", "endpoint": "https://{host}/api"}, "operationId": "x"},
+                {"document": {"name": "d", "endpoint": {"uri": "https://a.test/api"}}},
+            ),
+            (
+                "a2a",
+                {"method": "tasks/list", "server": {"uri": '${ "https://" + .host }'}},
+                {"server": {"uri": "https://a.test"}},
+            ),
+            (
+                "mcp",
+                {
+                    "method": "tools/list",
+                    "transport": {
+                        "http": {"endpoint": "https://{host}", "headers": {"a": "{host}"}}
+                    },
+                    "parameters": "${ {cursor: .host} }",
+                },
+                {
+                    "transport": {
+                        "http": {"endpoint": {"uri": "https://a.test"}, "headers": {"a": "{host}"}}
+                    },
+                    "parameters": {"cursor": "a.test"},
+                },
+            ),
+        ],
+    )
+    def test_the_dsls_own_calls_get_their_endpoints_expanded(
+        self, interpreter: Any, flow_of: Callable[..., Flow], call: str, arguments: Any, sent: Any
+    ) -> None:
+        """An endpoint is a URI template wherever a call has one; other texts stay as they are."""
+        seen: list[TaskRequest] = []
+
+        def answer(request: TaskRequest) -> None:
+            seen.append(request)
+
+        flow = flow_of({"c": {"call": call, "with": arguments}})
+        interpreter.run(flow, {"host": "a.test"}, answer)
+        assert (seen[0].function, seen[0].version) == (call, "")
+        assert {name: seen[0].input[name] for name in sent} == sent
+
     @pytest.mark.parametrize("value", [[1], {"a": 1}])
     def test_only_scalars_go_into_a_uri(
         self, interpreter: Any, flow_of: Callable[..., Flow], value: Any
@@ -184,9 +229,6 @@ class TestCall:
     ) -> None:
         """A kind of task or call that has no transition is a configuration error by name."""
         assert "`wait`" in str(interpreter.problem(flow_of({"w": {"wait": "PT1S"}})).detail)
-        document = {"endpoint": "https://x.test/api.json"}
-        call = {"call": "openapi", "with": {"document": document, "operationId": "x"}}
-        assert "openapi" in str(interpreter.problem(flow_of({"w": call})).detail)
 
     def test_tasks_after_an_answer_get_its_output(
         self, interpreter: Any, flow_of: Callable[..., Flow]

@@ -1,32 +1,32 @@
 """Call: ask a tool for one task, and wait for its answer.
 
-`call: http` is the DSL's own function; Tendril's `http` tool does it. Everything else is a
-function of the catalog, `name`, `name:version` or `name:version@default`.
+Every call names a function of the catalog: `name`, `name:version` or `name:version@default`. The
+DSL's own (`http`, `openapi`, ...) are functions of these names; their endpoints are URI templates.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from events.errors import ErrorType, ToolError
 from events.flow.advance import template, uris
 from events.flow.advance.happenings import Answered, Entered, Happening, Produced
 from events.flow.advance.pointers import task_at
 from events.flow.steps import TaskRequest
-from events.flow.syntax.call import BUILT_IN, CallTask
+from events.flow.syntax.call import ENDPOINTS, CallTask
 
 if TYPE_CHECKING:
     from events.flow.advance.frames import Frame
     from events.flow.advance.work import Work
 
 Json = Any
+Places = tuple[tuple[str, ...], ...]
 
 
 def request(work: Work, frame: Frame, _: Entered) -> Happening | None:
     """Request the task; nothing more happens here until its answer."""
     task = cast("CallTask", task_at(work.flow, frame.reference))
     function, version = _target(task.call)
-    data = _http(work, frame, task) if function == "http" else _resolved(work, frame, task.with_)
+    data = _resolved(work, frame, task.with_, ENDPOINTS.get(function, ()))
     asked = TaskRequest(frame.instance, frame.reference, function, version, data)
     work.requests.append(asked)
     work.record("task.requested", frame, function=function, version=version)
@@ -40,23 +40,32 @@ def answered(_work: Work, _frame: Frame, answer: Answered) -> Happening:
 
 def _target(call: str) -> tuple[str, str]:
     function, _, version = call.partition("@")[0].partition(":")
-    if function in BUILT_IN and function != "http":
-        reason = f"`call: {function}` cannot be run; use `call: http` or a function of the catalog"
-        raise ToolError(reason, type=ErrorType.CONFIGURATION)
     return function, version
 
 
-def _resolved(work: Work, frame: Frame, value: dict[str, Json]) -> dict[str, Json]:
-    resolved: dict[str, Json] = template.resolved(work, frame, value)
-    return resolved
-
-
-def _http(work: Work, frame: Frame, task: CallTask) -> dict[str, Json]:
-    others = {name: value for name, value in task.with_.items() if name != "endpoint"}
-    endpoint = task.with_["endpoint"]
-    given = endpoint if isinstance(endpoint, dict) else {"uri": endpoint}
-    uri = uris.expanded(work, frame, given["uri"])
-    rest = {name: value for name, value in given.items() if name != "uri"}
-    return _resolved(work, frame, others) | {
-        "endpoint": {"uri": uri, **_resolved(work, frame, rest)}
+def _resolved(work: Work, frame: Frame, given: Json, endpoints: Places) -> Json:
+    """Resolve a value in which the endpoints lie at these places."""
+    if () in endpoints:
+        return _endpoint(work, frame, given)
+    if not endpoints or not isinstance(given, dict):
+        return template.resolved(work, frame, given)
+    below = {place[0] for place in endpoints}
+    others = {name: value for name, value in given.items() if name not in below}
+    resolved: dict[str, Json] = template.resolved(work, frame, others)
+    return resolved | {
+        name: _resolved(work, frame, value, _under(endpoints, name))
+        for name, value in given.items()
+        if name in below
     }
+
+
+def _under(places: Places, name: str) -> Places:
+    return tuple(place[1:] for place in places if place[0] == name)
+
+
+def _endpoint(work: Work, frame: Frame, endpoint: Json) -> Json:
+    given = {"uri": endpoint} if isinstance(endpoint, str) else endpoint
+    if not isinstance(given, dict) or not isinstance(given.get("uri"), str):
+        return template.resolved(work, frame, endpoint)  # for the tool to refuse
+    rest: dict[str, Json] = {name: value for name, value in given.items() if name != "uri"}
+    return {"uri": uris.expanded(work, frame, given["uri"]), **template.resolved(work, frame, rest)}
