@@ -89,6 +89,23 @@ async def test_the_request_is_the_apis(
     }
 
 
+async def test_a_conversation_is_sent_as_it_is(
+    first: Any, configure: Callable[..., None], context: Context
+) -> None:
+    """Messages arrive unchanged and in order, parts of the API included; `system` comes first."""
+    configure(first)
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA==", "detail": 0}}
+    talk = [
+        {"role": "system", "content": "Be brief. {{ no_template }}"},
+        {"role": "user", "content": "What is this?"},
+        {"role": "assistant", "content": "Show me."},
+        {"role": "user", "content": [{"type": "text", "text": "Here: "}, picture]},
+    ]
+    assert (await ask(context, prompt=None, messages=talk))["text"] == "hello"
+    await ask(context, prompt=None, messages=talk[1:], system="Be brief. {{ no_template }}")
+    assert [seen["messages"] for seen in first.seen] == [talk, talk]
+
+
 async def test_a_schema_gives_a_parsed_answer(
     first: Any, configure: Callable[..., None], context: Context
 ) -> None:
