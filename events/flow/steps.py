@@ -65,7 +65,14 @@ class TaskFaulted:
     problem: Problem
 
 
-Signal = Start | TaskCompleted | TaskFaulted
+@dataclass(frozen=True, slots=True)
+class TimerFired:
+    """A requested timer is due."""
+
+    instance: str
+
+
+Signal = Start | TaskCompleted | TaskFaulted | TimerFired
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +93,17 @@ class TaskRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class TimerRequest:
+    """An effect: signal the scope at a time, unless the timer is closed before."""
+
+    instance: str
+    """The task instance that waits, or the instance and what of it is timed, as in
+    `/do/1/ask#3~timeout`: unique in the run. The flow's own is `~timeout`."""
+    reference: str
+    due: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class EventEmission:
     """An effect: publish one CloudEvent on the broker."""
 
@@ -101,7 +119,8 @@ class Record:
     """One line of a run's history.
 
     Kinds: `task.started`, `task.completed`, `task.skipped`, `task.faulted` (an error left it),
-    `task.requested`, `task.caught`, `event.emitted`.
+    `task.requested`, `task.waiting` (until a time), `task.retried` (a try will do its tasks
+    once more), `task.caught`, `event.emitted`.
     """
 
     kind: str
@@ -138,3 +157,7 @@ class Step:
     requests: tuple[TaskRequest, ...] = ()
     emissions: tuple[EventEmission, ...] = ()
     records: tuple[Record, ...] = ()
+    timers: tuple[TimerRequest, ...] = ()
+    closes: tuple[str, ...] = ()
+    """Instances of requests and timers of earlier steps that nothing waits for any more; the one
+    that this step's signal speaks of is not among them."""

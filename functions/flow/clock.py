@@ -62,7 +62,7 @@ class Clock:
         return len(overdue)
 
     async def _attend(self, work: Work, now: float) -> None:
-        if work.task.state is TaskState.RECORDED:
+        if work.task.state in {TaskState.RECORDED, TaskState.WAITING}:
             await self._settle(work)
         elif await self._lost(work, now):
             await self._give_up(work, now)

@@ -45,7 +45,11 @@ class Platform:
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Platform]:
     """Open the platform's parts for one service, and close them when it drains."""
-    ledger = open_ledger(settings.ledger_url, max_pages=settings.ledger_max_pages)
+    ledger = open_ledger(
+        settings.ledger_url,
+        max_pages=settings.ledger_max_pages,
+        connections=settings.ledger_connections,
+    )
     objects = open_store(settings.objects_url)
     blobs = Blobs(objects, settings.dataref_threshold)
     sink, jq = Sink(settings.sink), JqPool()
@@ -59,12 +63,21 @@ async def opened(settings: Settings) -> AsyncIterator[Platform]:
         max_steps=settings.max_steps,
     )
     emitter = Emitter(ledger, blobs, sink)
-    settler = Settler(ledger, blobs, stepper, emitter, time.time, lease=settings.lease)
+    settler = Settler(
+        ledger,
+        blobs,
+        stepper,
+        emitter,
+        time.time,
+        lease=settings.lease,
+        soon=settings.sweep_interval * 1.5,
+    )
     starting = asyncio.create_task(asyncio.to_thread(jq.start))
     try:
         yield Platform(settings, ledger, objects, blobs, deployments, sink, jq, emitter, settler)
     finally:
         await starting
+        settler.close()
         stepper.close()
         jq.close()
         await sink.close()

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from events.flow.advance import StaleSignal
 from events.flow.steps import MACHINE
 from functions.host.emitting import NOTHING, Opened
+from functions.host.faults import SinkUnavailable
 from functions.host.jq import NotYetError
+from functions.host.ledger import LedgerUnavailable
 from functions.host.ledger.rows import RunStatus, TaskState, Work
 from functions.host.outcomes import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from functions.host.blobs import Blobs
     from functions.host.emitting import Emitter
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
     from functions.host.ledger.rows import RunRow, Transition
     from functions.host.stepping import Scope, Stepper
 
+log = logging.getLogger(__name__)
 _PATIENCE: Final = 0.05
 """Seconds an outcome waits for `advance`, so that one transaction can write both."""
 
@@ -38,15 +43,19 @@ class Settler:
         clock: Callable[[], float],
         *,
         lease: float,
+        soon: float,
     ) -> None:
         self._ledger, self._blobs, self._stepper = ledger, blobs, stepper
         self._emitter, self._clock, self._lease = emitter, clock, lease
+        self._near = soon
+        self._waits: set[asyncio.Task[None]] = set()
 
     async def start(self, run: RunRow) -> tuple[RunRow, Opened]:
         """Open a run and take its first step; a run that exists answers with what is open."""
         first = await self._stepper.first(run)
         opened, created = await self._ledger.open(run, first)
         if created:
+            self._expect(opened, first)
             return opened, _opened(opened, first)
         return opened, Opened(await self._ledger.requests_after(opened.id, ""))
 
@@ -95,21 +104,50 @@ class Settler:
         committing = asyncio.ensure_future(self._ledger.transit(written))
         await asyncio.sleep(0)  # from here it is on its way
         opened = await self._emitter.made(_opened(run, written))
-        return opened if await committing else None
+        if not await committing:
+            return None
+        self._expect(run, written)
+        return opened
+
+    def _expect(self, run: RunRow, written: Transition) -> None:
+        """Fire what is due soon from here; the clock would find it up to a sweep too late."""
+        for timer in written.timers:
+            wait = timer.due_at - self._clock()
+            if wait < self._near:
+                task = asyncio.create_task(self._fire(Work(timer, run), wait))
+                self._waits.add(task)
+                task.add_done_callback(self._waits.discard)
+
+    async def _fire(self, work: Work, wait: float) -> None:
+        await asyncio.sleep(wait)
+        try:
+            now = await self._ledger.task(work.task.run, work.task.instance)
+            if now and _still_ours(now, work):
+                opened = await self.settle(now)
+                await self._emitter.emit(now.run, opened, reply=False)
+        except (LedgerUnavailable, SinkUnavailable) as error:
+            log.info("timer %s is left to the clock: %s", work.task.instance, error)
+        except Exception:
+            log.exception("timer %s of run %s", work.task.instance, work.run.id)
+
+    def close(self) -> None:
+        """Leave the timers that are not due to the clock."""
+        for task in self._waits:
+            task.cancel()
 
     async def settle(self, work: Work) -> Opened:
-        """Advance from a RECORDED row and return what this opened.
+        """Advance from a RECORDED row, or a WAITING one that is due; return what it opened.
 
         Returns the row's already opened tasks when another host settled it first. A run of
         another machine version is left to `flow` of that version.
         """
-        if work.run.machine != MACHINE or work.task.outcome is None:
+        compute = await self._computing(work)
+        if work.run.machine != MACHINE or compute is None:
             return NOTHING
-        outcome = Outcome.from_json(await self._blobs.unpack(work.task.outcome))
         while True:
             scope = await self._ledger.scope(work.run.id, work.task.scope)
             try:
-                written = await self._stepper.in_thread(work, outcome, scope)
+                written = await compute(scope)
             except StaleSignal as error:
                 written = await self._stepper.impossible(work, scope, error)
             if opened := await self._commit(work.run, written):
@@ -117,6 +155,15 @@ class Settler:
             now = await self._ledger.task(work.task.run, work.task.instance)
             if not _still_ours(now, work):
                 return await self._emitter.reopened(work)
+
+    async def _computing(self, work: Work) -> Callable[[Scope], Awaitable[Transition]] | None:
+        """Return what computes a row's transition in a scope; None where the row has none."""
+        if work.task.state is TaskState.WAITING:
+            return partial(self._stepper.fire, work)
+        if work.task.outcome is None:
+            return None
+        outcome = Outcome.from_json(await self._blobs.unpack(work.task.outcome))
+        return partial(self._stepper.in_thread, work, outcome)
 
 
 def _opened(run: RunRow, written: Transition) -> Opened:
@@ -136,6 +183,6 @@ def _still_ours(now: Work | None, work: Work) -> bool:
     return (
         now is not None
         and now.run.status is RunStatus.RUNNING
-        and now.task.state is TaskState.RECORDED
+        and now.task.state is work.task.state
         and now.task.token == work.task.token
     )

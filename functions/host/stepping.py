@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from events.errors import ErrorType, Problem
 from events.flow.advance import StaleSignal, advance
-from events.flow.steps import Facts, ScopeFaulted, Start, Step
+from events.flow.steps import Facts, ScopeFaulted, Start, Step, TimerFired
 from functions.host.jq import NotYetError
 from functions.host.transitions import Settled, transition
 
@@ -82,6 +82,14 @@ class Stepper:
         signal = outcome.signal(work.task.instance)
         step = await self._step(work.run, state, signal, now, advance_)
         return await self._transition(step, work.run, work.task, rev, now, outcome.work_ms)
+
+    async def fire(self, work: Work, scope: Scope) -> Transition:
+        """Return what a timer that is due writes; StaleSignal: the scope has moved on."""
+        packed, rev = scope
+        state, now = await self._blobs.unpack(packed), self._clock()
+        signal = TimerFired(work.task.instance)
+        step = await self._step(work.run, state, signal, now, self._advance_in_thread)
+        return await self._transition(step, work.run, work.task, rev, now)
 
     async def impossible(self, work: Work, scope: Scope, error: Exception) -> Transition:
         """Return the fault of a run whose state does not know the task the ledger has out."""

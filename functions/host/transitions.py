@@ -24,7 +24,7 @@ from functions.host.ledger.rows import (
 
 if TYPE_CHECKING:
     from events.errors import Problem
-    from events.flow.steps import Step, TaskRequest
+    from events.flow.steps import Step, TaskRequest, TimerRequest
     from functions.host.blobs import Blobs
     from functions.host.deployed import Deployed
 
@@ -53,7 +53,8 @@ async def transition(step: Step, about: Settled, blobs: Blobs) -> Transition:
         output = await blobs.pack(status.output, run.id)
     if isinstance(status, ScopeFaulted):
         error = status.problem.to_json()
-        letter = letter_of(run, task, status.problem, about.now)
+        called = task if task and task.tool else None
+        letter = letter_of(run, called, status.problem, about.now)
     return Transition(
         run=run.id,
         scope=task.scope if task else ROOT,
@@ -62,6 +63,8 @@ async def transition(step: Step, about: Settled, blobs: Blobs) -> Transition:
         at=about.now,
         closes=task.instance if task else None,
         token=task.token if task else 0,
+        timers=tuple([_timer(timer, about) for timer in step.timers]),
+        also_closes=step.closes,
         requests=tuple([await _requested(request, about, blobs) for request in step.requests]),
         outbox=tuple([await _outgoing(emission, run, blobs) for emission in step.emissions]),
         entries=_entries(step, about),
@@ -102,6 +105,28 @@ async def _requested(request: TaskRequest, about: Settled, blobs: Blobs) -> Task
     )
 
 
+def _timer(timer: TimerRequest, about: Settled) -> TaskRow:
+    run, task = about.run, about.task
+    return TaskRow(
+        run=run.id,
+        instance=timer.instance,
+        scope=task.scope if task else ROOT,
+        reference=timer.reference,
+        tool="",
+        major=0,
+        version="",
+        attempt=1,
+        edition=0,
+        event_id=hop_id(run.id, timer.instance, 1),
+        cause=task.event_id if task else "",
+        input="null",
+        input_digest="",
+        state=TaskState.WAITING,
+        due_at=timer.due.timestamp(),
+        requested_at=about.now,
+    )
+
+
 async def _outgoing(emission: EventEmission, run: RunRow, blobs: Blobs) -> Outgoing:
     attributes: dict[str, Any] = dict(emission.attributes)
     attributes.pop("specversion", None)
@@ -135,7 +160,7 @@ def _entries(step: Step, about: Settled) -> tuple[Entry, ...]:
 def _entry(record: Record, about: Settled) -> Entry:
     detail = dict(record.detail)
     task = about.task
-    if task and record.instance == task.instance and record.kind.startswith("task."):
+    if task and task.tool and record.instance == task.instance and record.kind.startswith("task."):
         detail |= {"tool": task.tool, "attempt": task.attempt, "workMs": about.work_ms}
     return Entry(record.kind, about.now, record.reference, record.instance, detail)
 

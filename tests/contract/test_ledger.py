@@ -202,6 +202,61 @@ async def test_cancel_closes_everything(ledger: Ledger) -> None:
     assert await ledger.overdue(NOW + 1_000, 10) == []
 
 
+def broken(task: TaskRow) -> Letter:
+    """Return the letter of a task that faulted."""
+    return Letter(
+        "l1", LetterStatus.OPEN, "broke", 500, NOW, "", {"id": "e"}, "r1", task.instance, "echo",
+        "shop/order:1.0.0",
+    )  # fmt: skip
+
+
+def timer(instance: str = "/do/1/w#1", **others: object) -> TaskRow:
+    """Return a row that waits for a time."""
+    base = replace(row(), instance=instance, tool="", major=0, event_id=f"timer-{instance}")
+    return replace(base, state=TaskState.WAITING, due_at=NOW + 60, **others)  # type: ignore[arg-type]
+
+
+async def test_a_timer_comes_due_and_is_settled_once(ledger: Ledger) -> None:
+    """A timer is overdue from its time on; the transition that it leads to closes it, once."""
+    await ledger.open(run(), first(row()))
+    task = await recorded(ledger, row())
+    assert await ledger.transit(after(task, timers=(timer(),)))
+    assert await ledger.overdue(NOW + 59, 10) == []
+    [due] = await ledger.overdue(NOW + 60, 10)
+    assert due.task == timer()
+    step = after(due.task, row(instance="/do/2/b#1", cause=due.task.event_id), rev=2)
+    assert await ledger.transit(step)
+    assert not await ledger.transit(step)
+    due_later = [each.task.instance for each in await ledger.overdue(NOW + 61, 10)]
+    assert due_later == ["/do/2/b#1"]
+    [opened] = await ledger.requests_after("r1", due.task.event_id)
+    assert opened.task.instance == "/do/2/b#1"
+
+
+async def test_a_transition_closes_what_nothing_waits_for(ledger: Ledger) -> None:
+    """What a transition also closes is never due, and who holds it is shut out."""
+    await ledger.open(run(), replace(first(row()), timers=(timer("~timeout"),)))
+    task = await claimed(ledger, row())
+    _, due = await ledger.overdue(NOW + 60, 2)
+    assert await ledger.transit(after(due.task, also_closes=(task.instance, "/do/9/gone#1")))
+    assert not await ledger.record(task, '{"output":"late"}', NOW + 20)
+    assert not await ledger.heartbeat(task, NOW + 99)
+    assert await ledger.overdue(NOW + 999, 10) == []
+
+
+async def test_a_redrive_gives_timers_the_time_back(ledger: Ledger) -> None:
+    """The time between a fault and its redrive counts for no timer."""
+    await ledger.open(run(), replace(first(row()), timers=(timer("~timeout"),)))
+    task = await recorded(ledger, row())
+    letter = broken(task)
+    fault = after(task, ended=RunStatus.FAULTED, error={"title": "x"}, letter=letter)
+    assert await ledger.transit(replace(fault, also_closes=("~timeout",)))
+    assert await ledger.overdue(NOW + 999, 10) == []
+    assert await ledger.redrive(letter, NOW + 1000, None)
+    [left] = [each for each in await ledger.tasks("r1") if each.instance == "~timeout"]
+    assert left.due_at == NOW + 1060
+
+
 async def test_silence_comes_due(ledger: Ledger) -> None:
     """Unclaimed requests, expired claims and recorded outcomes are overdue after their time."""
     await ledger.open(run(), first(row()))
@@ -236,10 +291,7 @@ async def test_an_uncaught_fault_can_be_redriven_once(ledger: Ledger) -> None:
     """Redrive reopens the faulted run at its task, with edited input, exactly once."""
     await ledger.open(run(), first(row()))
     done = await recorded(ledger, row())
-    letter = Letter(
-        "l1", LetterStatus.OPEN, "broke", 500, NOW, "", {"id": "e"}, "r1", done.instance, "echo",
-        "shop/order:1.0.0",
-    )  # fmt: skip
+    letter = broken(done)
     fault = after(done, ended=RunStatus.FAULTED, error={"type": "x", "status": 500}, letter=letter)
     assert await ledger.transit(fault)
     faulted = await ledger.run("r1")

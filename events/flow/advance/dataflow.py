@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from events.errors import ErrorType, ToolError
 from events.flow import expressions, schemas
+from events.flow.advance import durations, timers
 from events.flow.advance.arguments import runner
 from events.flow.advance.frames import SEQUENCE, Frame
 from events.flow.advance.happenings import Arrived, Entered, Happening, Produced, Returned
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from events.flow.advance.work import Work
     from events.flow.expressions import Run
     from events.flow.syntax.data import Export, Input, Output, Schema
+    from events.flow.syntax.duration import Timeout
 
 Json = Any
 
@@ -36,6 +38,7 @@ def begin_flow(work: Work, frame: Frame, arrived: Arrived) -> Happening:
     """Take the run's input in and go to the first task."""
     data = _in(work.flow.input, arrived.raw, runner(work, frame, arrived.raw), work)
     work.context = data if isinstance(data, dict) else {}
+    _limit(work, frame, work.flow.timeout, data)
     work.push(Frame(SEQUENCE, "/do"))
     return Entered(data)
 
@@ -59,7 +62,8 @@ def begin_task(work: Work, frame: Frame, arrived: Arrived) -> Happening:
         return Returned(arrived.raw)
     work.record("task.started", frame)
     data = _in(task.input, arrived.raw, run, work)
-    work.become(replace(frame, input=data))
+    frame = work.become(replace(frame, input=data))
+    _limit(work, frame, task.timeout, data)
     return Entered(data)
 
 
@@ -79,6 +83,21 @@ def end_task(work: Work, frame: Frame, produced: Produced) -> Happening:
 def loose(work: Work) -> bool:
     """Whether the flow's expressions need no `${ }`."""
     return work.flow.evaluate is not None and work.flow.evaluate.mode == "loose"
+
+
+def _limit(work: Work, frame: Frame, timeout: str | Timeout | None, data: Json) -> None:
+    """Set the timer of the top frame's timeout, given in place or by name."""
+    if isinstance(timeout, str):
+        known = (work.flow.use and work.flow.use.timeouts) or {}
+        if timeout not in known:
+            reason = f"'{timeout}' is no timeout under use.timeouts"
+            raise ToolError(reason, type=ErrorType.CONFIGURATION)
+        timeout = known[timeout]
+    if timeout is not None:
+        values = {"input": data} if frame.is_task else {}
+        run = runner(work, frame, data, context=work.context, **values)
+        span = durations.span(timeout.after, run, work.facts.now)
+        timers.start(work, frame, timers.TIMEOUT, span)
 
 
 def _in(spec: Input | None, raw: Json, run: Run, work: Work) -> Json:

@@ -10,6 +10,9 @@ Json = Any
 FLOW: Final = "flow"
 SEQUENCE: Final = "sequence"
 CATCH: Final = "catch"
+RETRY: Final = "retry"
+WAITING: Final = frozenset({"call", "wait"})
+"""The kinds that wait for something with their own instance."""
 _NOT_TASKS: Final = frozenset({FLOW, SEQUENCE})
 
 
@@ -18,7 +21,8 @@ class Frame:
     """One thing in progress: the flow, a task list, or a task; the top of the stack acts."""
 
     kind: str
-    """`flow`, `sequence`, a task's keyword, or `catch`: a try whose error was caught."""
+    """`flow`, `sequence`, a task's keyword, `catch`: a try whose error was caught, or `retry`: a
+    try that waits for its next attempt."""
     reference: str = ""
     """A JSON pointer into the definition: of the task, or of the task list; the flow has none."""
     instance: str = ""
@@ -34,6 +38,9 @@ class Frame:
     variables: dict[str, Json] = field(default_factory=dict)
     """The variables it adds for the expressions inside: a for's item, a catch's error."""
 
+    timers: list[str] = field(default_factory=list)
+    """The instances of the timers that end with it."""
+
     @property
     def is_task(self) -> bool:
         """Whether this is a task, which has records, a descriptor and a data flow."""
@@ -48,7 +55,7 @@ class Frame:
         values = {name: getattr(self, name) for name in _NAMES}
         if self.input is self.raw is not None:
             values |= {"input": None, "same": True}
-        return {name: value for name, value in values.items() if value not in (None, "", {})}
+        return {name: value for name, value in values.items() if value not in (None, "", {}, [])}
 
     @classmethod
     def from_json(cls, value: dict[str, Json]) -> Self:

@@ -33,6 +33,11 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
+class Due:
+    """The time that it waited for has come."""
+
+
+@dataclass(frozen=True, slots=True)
 class Produced:
     """It has its raw output, before `output` and `export`; `then` comes before the task's own."""
 
@@ -55,4 +60,4 @@ class Faulted:
     problem: Problem
 
 
-Happening = Arrived | Entered | Answered | Produced | Returned | Faulted
+Happening = Arrived | Entered | Answered | Due | Produced | Returned | Faulted

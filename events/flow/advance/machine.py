@@ -6,7 +6,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from events.errors import TendrilError
-from events.flow.advance.happenings import Answered, Arrived, Faulted, Happening, Returned
+from events.flow.advance import timers
+from events.flow.advance.happenings import (
+    Answered,
+    Arrived,
+    Due,
+    Faulted,
+    Happening,
+    Returned,
+)
 from events.flow.advance.refusals import ExhaustedError, StaleSignal
 from events.flow.advance.table import transition
 from events.flow.advance.work import Bounds, Work
@@ -21,6 +29,7 @@ from events.flow.steps import (
     State,
     Step,
     TaskCompleted,
+    TimerFired,
 )
 
 if TYPE_CHECKING:
@@ -29,8 +38,6 @@ if TYPE_CHECKING:
     from events.flow.syntax import Flow
 
 _BOUNDS: Final = Bounds()
-_WAITING: Final = "call"
-"""The kind of frame that waits for a signal."""
 
 
 def advance(
@@ -65,8 +72,15 @@ def advance(
         status = ScopeCompleted(last.output)
     elif isinstance(last, Faulted):
         status = ScopeFaulted(last.problem)
-    effects = tuple(work.requests), tuple(work.emissions), tuple(work.records)
-    return Step(work.state(), status, *effects)
+    return Step(
+        work.state(),
+        status,
+        tuple(work.requests),
+        tuple(work.emissions),
+        tuple(work.records),
+        tuple(work.timers),
+        tuple(work.closes),
+    )
 
 
 def _happening(work: Work, state: State | None, signal: Signal) -> Happening:
@@ -75,12 +89,34 @@ def _happening(work: Work, state: State | None, signal: Signal) -> Happening:
         if state is not None:
             raise StaleSignal("the run has been started already")
         return Arrived(work.facts.input)
+    if isinstance(signal, TimerFired):
+        return _fired(work, signal.instance)
     top = work.stack[-1] if work.stack else None
-    if top is None or top.kind != _WAITING or top.instance != signal.instance:
+    if top is None or top.kind != "call" or top.instance != signal.instance:
         raise StaleSignal(f"the run does not wait for {signal.instance}")
     if isinstance(signal, TaskCompleted):
         return Answered(signal.output)
     return _fault(work, len(work.stack), replace(signal.problem, instance=top.reference))
+
+
+def _fired(work: Work, instance: str) -> Happening:
+    """Return what a timer means: go on, or a fault that ends everything above its frame."""
+    if work.stack and (top := work.stack[-1]).kind == "wait" and top.instance == instance:
+        return Due()
+    depth = next((i for i, each in enumerate(work.stack) if instance in each.timers), None)
+    if depth is None:
+        raise StaleSignal(f"the run does not wait for {instance}")
+    work.stack[depth] = frame = timers.without(work.stack[depth], instance)
+    if instance == timers.named(frame, timers.PAUSE):
+        return Due()
+    while len(work.stack) > depth + 1:
+        work.drop()
+    if instance == timers.named(frame, timers.ATTEMPT):
+        return Faulted(timers.problem(frame, timers.ATTEMPT))
+    problem = timers.problem(work.drop(), timers.TIMEOUT)
+    if frame.is_task:
+        work.record("task.faulted", frame, problem=problem.to_json())
+    return Faulted(problem)
 
 
 def _follow(work: Work, happening: Happening | None) -> Happening | None:
@@ -105,7 +141,8 @@ def _place(frame: Frame, happening: Happening) -> str:
 
 def _fault(work: Work, depth: int, problem: Problem) -> Happening:
     """End the frame at this depth, and all above it, with an error of its own."""
-    del work.stack[depth:]
+    while len(work.stack) > depth:
+        work.drop()
     frame = work.pop()
     if frame.is_task:
         work.record("task.faulted", frame, problem=problem.to_json())

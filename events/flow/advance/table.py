@@ -2,7 +2,8 @@
 
 A task goes Arrived -> (`if`, `input`) -> Entered -> its own doing -> Produced -> (`output`,
 `export`) -> Returned, which is what happens next to the frame below it. An error in any of these
-ends the frame, and Faulted is what happens next to the frame below.
+ends the frame, and Faulted is what happens next to the frame below. What waits for a time is
+told by Due; a timeout ends its frame, and all above it, with an error.
 """
 
 from __future__ import annotations
@@ -12,17 +13,18 @@ from typing import Any, Final
 
 from events.errors import ErrorType, ToolError
 from events.flow.advance import dataflow
-from events.flow.advance.frames import CATCH, FLOW, SEQUENCE, Frame
+from events.flow.advance.frames import CATCH, FLOW, RETRY, SEQUENCE, Frame
 from events.flow.advance.happenings import (
     Answered,
     Arrived,
+    Due,
     Entered,
     Faulted,
     Happening,
     Produced,
     Returned,
 )
-from events.flow.advance.tasks import call, composite, emit, plain, sequence, trying
+from events.flow.advance.tasks import call, composite, emit, plain, sequence, trying, wait
 from events.flow.advance.work import Work
 
 Transition = Callable[[Work, Frame, Any], Happening | None]
@@ -49,11 +51,14 @@ TRANSITIONS: Final[Mapping[tuple[str, type[Happening]], Transition]] = {
     ("try", Entered): trying.begin,
     ("try", Returned): composite.finish,
     ("try", Faulted): trying.catch,
+    (RETRY, Due): trying.again,
     (CATCH, Returned): trying.handled,
     ("set", Entered): plain.set_data,
     ("switch", Entered): plain.switch,
     ("raise", Entered): plain.raise_error,
     ("emit", Entered): emit.emit,
+    ("wait", Entered): wait.begin,
+    ("wait", Due): wait.over,
     ("call", Entered): call.request,
     ("call", Answered): call.answered,
 }

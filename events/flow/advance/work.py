@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from events.errors import ErrorType, Problem
-from events.flow.advance.frames import FLOW, Frame
+from events.flow.advance.frames import FLOW, WAITING, Frame
 from events.flow.advance.refusals import ExhaustedError, UnknownMachine
 from events.flow.steps import (
     MACHINE,
@@ -16,6 +16,7 @@ from events.flow.steps import (
     Record,
     State,
     TaskRequest,
+    TimerRequest,
 )
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class Work:
     requests: list[TaskRequest] = field(default_factory=list)
     emissions: list[EventEmission] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
+    timers: list[TimerRequest] = field(default_factory=list)
+    closes: list[str] = field(default_factory=list)
 
     @classmethod
     def resume(
@@ -85,8 +88,26 @@ class Work:
         return frame
 
     def pop(self) -> Frame:
-        """Take the top frame away."""
-        return self.stack.pop()
+        """Take the top frame away, and its timers with it."""
+        frame = self.stack.pop()
+        for timer in frame.timers:
+            self.close(timer)
+        return frame
+
+    def drop(self) -> Frame:
+        """Take the top frame away before its time; what it waits for is no longer wanted."""
+        frame = self.pop()
+        if frame.kind in WAITING:
+            self.close(frame.instance)
+        return frame
+
+    def close(self, instance: str) -> None:
+        """Close a timer or a request, which may be one that this very step made."""
+        timers = [timer for timer in self.timers if timer.instance != instance]
+        requests = [request for request in self.requests if request.instance != instance]
+        if len(timers) + len(requests) == len(self.timers) + len(self.requests):
+            self.closes.append(instance)
+        self.timers, self.requests = timers, requests
 
     def visit(self, reference: str) -> str:
         """Count one more visit of a task and return its instance."""

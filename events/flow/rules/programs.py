@@ -51,6 +51,8 @@ def programs_of(parsed: Parsed) -> Iterator[Program]:
     yield from _template(definition, Place(("timeout",)), OF_FLOW_OUTPUT)
     for name in definition.get("use", {}).get("retries", {}):
         yield from _retry(definition, Place(("use", "retries", name)), OF_TASK)
+    for name in definition.get("use", {}).get("timeouts", {}):
+        yield from _template(definition, Place(("use", "timeouts", name)), OF_TASK)
     for visit in tasks_of(parsed.flow):
         yield from _of_task(definition, visit)
 

@@ -33,15 +33,11 @@ NOT_YET_IN_TASKS: Final = (
     Feature("fork"),
     Feature("listen"),
     Feature("run"),
-    Feature("wait"),
-    Feature("timeout"),
-    Feature("catch.retry"),
     Feature("input.schema.resource"),
     Feature("output.schema.resource"),
     Feature("export.schema.resource"),
 )
 NOT_YET_IN_FLOWS: Final = (
-    Feature("timeout"),
     Feature("schedule.every"),
     Feature("schedule.cron"),
     Feature("schedule.after"),

@@ -30,6 +30,8 @@ class TaskState(StrEnum):
     CLAIMED = "claimed"
     RECORDED = "recorded"
     RETRYING = "retrying"
+    WAITING = "waiting"
+    """A timer: it has no tool, and nothing happens until it is due."""
     CLOSED = "closed"
 
 
@@ -183,5 +185,10 @@ class Transition:
     output: str | None = None
     error: dict[str, Any] | None = None
     letter: Letter | None = None
+    timers: tuple[TaskRow, ...] = ()
+    """Rows in WAITING, due when they are."""
+    also_closes: tuple[str, ...] = ()
+    """Instances of open rows that nothing waits for any more; a run that faults keeps them, as it
+    keeps its scope, for its redrive."""
     outcome: str | None = None
     """The packed outcome, when the row is still CLAIMED and this writes both at once."""

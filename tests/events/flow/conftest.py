@@ -28,6 +28,7 @@ from events.flow.steps import (
     TaskCompleted,
     TaskFaulted,
     TaskRequest,
+    TimerFired,
 )
 from events.flow.syntax import Flow
 from functions.host.jq import JqPool, Limits
@@ -35,6 +36,7 @@ from functions.host.jq import JqPool, Limits
 Json = Any
 Answer = Callable[[TaskRequest], Json | Problem]
 
+NEVER = object()
 BEGAN = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 
 
@@ -48,6 +50,9 @@ class Interpreter:
     requests: list[TaskRequest] = field(default_factory=list)
     emissions: list[EventEmission] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
+    open: dict[str, datetime | None] = field(default_factory=dict)
+    """What the scope waits for: requests, and timers with the time they are due."""
+    now: datetime = BEGAN
 
     def run(self, flow: Flow, data: Json = None, answer: Answer | None = None) -> Json:
         """Return the flow's output; fails the test when it faults."""
@@ -64,19 +69,30 @@ class Interpreter:
     def status(
         self, flow: Flow, data: Json, answer: Answer | None = None
     ) -> ScopeCompleted | ScopeFaulted:
-        """Return how the flow ended, each request answered by `answer`."""
-        state, signal, now = None, Start(), BEGAN
+        """Return how the flow ended, each request answered by `answer` a second later.
+
+        An answer of NEVER does not come. Time passes until the first timer or answer is due.
+        """
+        signal: Signal = Start()
+        state, self.now = None, BEGAN
+        answers: dict[str, tuple[datetime, Signal]] = {}
         while True:
-            facts = Facts("run-1", data, BEGAN, now)
-            step = self.step(flow, state, signal, facts)
+            step = self.step(flow, state, signal, Facts("run-1", data, BEGAN, self.now))
             if not isinstance(step.status, Running):
                 return step.status
-            assert answer is not None, step.requests
-            (request,) = step.requests
-            result = answer(request)
-            faulted = isinstance(result, Problem)
-            signal = (TaskFaulted if faulted else TaskCompleted)(request.instance, result)  # type: ignore[assignment]
-            state, now = step.state, now + timedelta(seconds=1)
+            for request in step.requests:
+                assert answer is not None, step.requests
+                answers |= _answered(request, answer(request), self.now)
+            timers = {name: due for name, due in self.open.items() if due is not None}
+            pending = {
+                **{name: (due, TimerFired(name)) for name, due in timers.items()},
+                **{name: each for name, each in answers.items() if name in self.open},
+            }
+            assert pending, f"nothing ever happens to {self.open}"
+            name = min(pending, key=lambda each: pending[each][0])
+            self.now, signal = pending[name]
+            del self.open[name]
+            state = step.state
 
     def step(self, flow: Flow, state: State | None, signal: Signal, facts: Facts) -> Step:
         """Advance once, through JSON, and once more to see that nothing depends on anything."""
@@ -89,12 +105,29 @@ class Interpreter:
         self.requests += step.requests
         self.emissions += step.emissions
         self.records += step.records
+        for name in step.closes:
+            del self.open[name]  # a KeyError here: the step closes what nobody opened
+        opened = {each.instance: None for each in step.requests}
+        opened |= {each.instance: each.due for each in step.timers}  # type: ignore[misc]
+        assert not self.open.keys() & opened.keys()
+        self.open |= opened
+        if not isinstance(step.status, Running):
+            assert not self.open, "the scope ended and left something open"
         return step
 
     def order(self) -> list[str]:
         """Return the names of the tasks as they were started."""
         started = [each for each in self.records if each.kind == "task.started"]
         return [each.reference.rsplit("/", 1)[-1] for each in started]
+
+
+def _answered(
+    request: TaskRequest, result: Json | Problem, now: datetime
+) -> dict[str, tuple[datetime, Signal]]:
+    if result is NEVER:
+        return {}
+    kind = TaskFaulted if isinstance(result, Problem) else TaskCompleted
+    return {request.instance: (now + timedelta(seconds=1), kind(request.instance, result))}
 
 
 @pytest.fixture(scope="session")

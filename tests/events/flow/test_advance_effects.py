@@ -228,7 +228,8 @@ class TestCall:
         self, interpreter: Any, flow_of: Callable[..., Flow]
     ) -> None:
         """A kind of task or call that has no transition is a configuration error by name."""
-        assert "`wait`" in str(interpreter.problem(flow_of({"w": {"wait": "PT1S"}})).detail)
+        run = {"run": {"script": {"language": "python", "code": "1"}}}
+        assert "`run`" in str(interpreter.problem(flow_of({"r": run})).detail)
 
     def test_tasks_after_an_answer_get_its_output(
         self, interpreter: Any, flow_of: Callable[..., Flow]

@@ -7,12 +7,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from events.flow import expressions
+from events.flow.advance import retries, timers
 from events.flow.advance.arguments import runner
-from events.flow.advance.frames import CATCH, SEQUENCE, Frame
-from events.flow.advance.happenings import Entered, Faulted, Happening, Produced, Returned
+from events.flow.advance.frames import CATCH, RETRY, SEQUENCE, Frame
+from events.flow.advance.happenings import Due, Entered, Faulted, Happening, Produced, Returned
 from events.flow.advance.pointers import task_at
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from events.errors import Problem
     from events.flow.advance.work import Work
     from events.flow.syntax.composite import Catch, TryTask
@@ -29,15 +32,29 @@ and its conformance kit still use."""
 
 def begin(work: Work, frame: Frame, entered: Entered) -> Happening:
     """Go into the list."""
+    task = cast("TryTask", task_at(work.flow, frame.reference))
+    limit = retries.attempt_limit(work, frame, task.catch)
+    if limit is not None:
+        timers.start(work, frame, timers.ATTEMPT, limit)
     work.push(Frame(SEQUENCE, f"{frame.reference}/try"))
     return entered
 
 
-def catch(work: Work, frame: Frame, faulted: Faulted) -> Happening:
-    """Catch the error, with the try's input for the handler, or let it pass."""
+def catch(work: Work, frame: Frame, faulted: Faulted) -> Happening | None:
+    """Catch the error and try again or hand the try's input to the handler; or let it pass.
+
+    Where no attempt is left and there is no handler, the last error passes.
+    """
     task = cast("TryTask", task_at(work.flow, frame.reference))
+    frame = timers.stop(work, frame, timers.ATTEMPT)
     error = faulted.problem.to_json()
-    if not _caught(work, frame, task.catch, faulted.problem):
+    caught = _caught(work, frame, task.catch, faulted.problem)
+    if caught and task.catch.retry is not None:
+        pause = retries.pause(work, frame, task.catch, faulted.problem)
+        if pause is not None:
+            return _retry(work, frame, pause, error)
+        caught = task.catch.do is not None
+    if not caught:
         work.record("task.faulted", frame, problem=error)
         work.pop()
         return faulted
@@ -46,6 +63,23 @@ def catch(work: Work, frame: Frame, faulted: Faulted) -> Happening:
     # without a list there is nothing to do: the empty one gives the input back
     work.push(Frame(SEQUENCE, f"{frame.reference}/catch/do"))
     return Entered(frame.input)
+
+
+def _retry(work: Work, frame: Frame, pause: timedelta, error: Json) -> Happening | None:
+    """Do the list once more, now or when a timer says so."""
+    retry = retries.made(frame) + 1
+    seconds = pause.total_seconds()
+    work.record("task.retried", frame, retry=retry, delay=seconds, problem=error)
+    frame = work.become(replace(frame.having(retries=retry), kind=RETRY))
+    if not pause:
+        return Due()
+    timers.start(work, frame, timers.PAUSE, pause)
+    return None
+
+
+def again(work: Work, frame: Frame, _: Due) -> Happening:
+    """Begin the next attempt, with the try's input."""
+    return begin(work, work.become(replace(frame, kind="try")), Entered(frame.input))
 
 
 def handled(work: Work, frame: Frame, returned: Returned) -> Happening:

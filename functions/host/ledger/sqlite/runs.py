@@ -102,12 +102,14 @@ def _stands(db: sqlite3.Connection, step: Transition) -> bool:
 
 def _apply(db: sqlite3.Connection, step: Transition) -> None:
     if step.ended is not RunStatus.FAULTED:
-        # a faulted run keeps the state in which its task was out: redrive resumes from there
+        # a faulted run keeps the state in which its task was out, and the timers that were set:
+        # redrive resumes from there
+        tasks.shut(db, step.run, step.also_closes)
         db.execute(
             "UPDATE scopes SET state = ?, rev = rev + 1 WHERE run = ? AND scope = ?",
             (step.state, step.run, step.scope),
         )
-    tasks.insert(db, step.requests)
+    tasks.insert(db, (*step.requests, *step.timers))
     letters.post(db, step.run, step.outbox, step.at)
     if step.letter:
         letters.add(db, step.letter)

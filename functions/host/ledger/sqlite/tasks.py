@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import astuple, replace
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from events.vocabulary import hop_id
 from functions.host.ledger.claims import Claim, Verdict, decide
 from functions.host.ledger.rows import Entry, LetterStatus, TaskRow, TaskState, Work
@@ -170,12 +172,22 @@ def close(db: sqlite3.Connection, step: Transition) -> bool:
     done = db.execute(
         "UPDATE tasks SET state = 'closed', outcome = coalesce(?1, outcome) WHERE run = ?2 "
         "AND instance = ?3 AND token = ?4 AND "
-        "(state = 'recorded' OR (state = 'claimed' AND ?1 IS NOT NULL)) AND EXISTS "
+        "(state IN ('recorded', 'waiting') OR (state = 'claimed' AND ?1 IS NOT NULL)) AND EXISTS "
         "(SELECT 1 FROM scopes s JOIN runs r ON r.id = s.run WHERE s.run = ?2 AND s.scope = ?5 "
         "AND s.rev = ?6 AND r.status = 'running')",
         (step.outcome, step.run, step.closes, step.token, step.scope, step.expected_rev),
     )
     return done.rowcount == 1
+
+
+def shut(db: sqlite3.Connection, run_id: str, instances: Sequence[str]) -> None:
+    """Close rows whatever they are doing; a new token shuts out who holds one."""
+    if instances:
+        db.execute(
+            "UPDATE tasks SET state = 'closed', token = token + 1 WHERE run = ? AND state <> "
+            "'closed' AND instance IN (SELECT value FROM json_each(?))",
+            (run_id, orjson.dumps(instances).decode()),
+        )
 
 
 def after(db: sqlite3.Connection, run_id: str, cause: str) -> list[Work]:
@@ -287,6 +299,11 @@ def redrive(
         requested_at=at,
     )
     _update(db, task)
+    db.execute(  # the time in which the run stood still counts for none of its timers
+        "UPDATE tasks SET due_at = due_at + ? - (SELECT ended_at FROM runs WHERE id = ?) "
+        "WHERE run = ? AND state = 'waiting'",
+        (at, task.run, task.run),
+    )
     db.execute(
         "UPDATE runs SET status = 'running', error = NULL, ended_at = NULL WHERE id = ?",
         (task.run,),

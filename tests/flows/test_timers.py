@@ -1,0 +1,119 @@
+"""Time on the real platform: waits, pauses and timeouts, over restarts too."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support.local_platform import until
+
+if TYPE_CHECKING:
+    from tests.support.local_platform import LocalPlatform
+
+
+@pytest.fixture
+def environment(tools: str) -> dict[str, str]:
+    """The platform knows the trivial tools."""
+    return {"TENDRIL_TOOLS": tools}
+
+
+def flow(name: str, body: str) -> str:
+    """Return a flow's YAML."""
+    return f"document: {{dsl: '1.0.3', namespace: time, name: {name}, version: '1.0.0'}}\n{body}"
+
+
+async def started(platform: LocalPlatform, name: str, value: Any) -> str:
+    """Start a run and return its id."""
+    status, run = await platform.api("POST", f"/flows/time/{name}/runs", json=value)
+    assert status == 202, run
+    return str(run["id"])
+
+
+async def ended(platform: LocalPlatform, run_id: str) -> dict[str, Any]:
+    """Wait for a run's end and return it."""
+    seen: dict[str, Any] = {}
+
+    async def over() -> bool:
+        status, run = await platform.api("GET", f"/runs/{run_id}")
+        seen.update(run)
+        return status == 200 and run["status"] not in {"running", "pending"}
+
+    await until(over, 40, f"run {run_id} ends")
+    return seen
+
+
+async def test_a_wait_is_kept_over_a_crash(platform: LocalPlatform) -> None:
+    """A run that waits goes on at its time, though everything died meanwhile; not before it."""
+    await platform.deploy(
+        flow("nap", "do: [{w: {wait: {seconds: 4}}}, {p: {call: ping, with: {n: '${ .n }'}}}]")
+    )
+    begun = time.monotonic()
+    run = await started(platform, "nap", {"n": 1})
+    await platform.kill()
+    await platform.start()
+    assert (await ended(platform, run))["output"] == {"n": 2}
+    assert time.monotonic() - begun >= 4
+
+
+async def test_short_times_are_exact(platform: LocalPlatform) -> None:
+    """Times shorter than a sweep of the clock pass without waiting for it."""
+    naps = ", ".join(f"{{w{i}: {{wait: {{milliseconds: 100}}}}}}" for i in range(10))
+    await platform.deploy(flow("naps", f"do: [{naps}]"))
+    await platform.run("time/naps", {})
+    begun = time.monotonic()
+    run = await platform.run("time/naps", {"n": 1})
+    assert (run["status"], run["output"]) == ("completed", {"n": 1})
+    # ten sweeps would take more than five seconds
+    assert 1 <= time.monotonic() - begun < 4
+
+
+async def test_a_failing_call_is_tried_again(platform: LocalPlatform) -> None:
+    """The attempts, their pauses and the last error stand in the history; a handler takes over."""
+    body = """
+do:
+  - t:
+      try:
+        - get: {call: http, with: {method: get, endpoint: 'http://127.0.0.1:9/'}}
+      catch:
+        retry: {delay: PT0.1S, limit: {attempt: {count: 2}}}
+        do: [{note: {set: {gave: '${ $error.status }'}}}]
+"""
+    await platform.deploy(flow("again", body))
+    status, run = await platform.api(
+        "POST", "/flows/time/again/runs", json={}, headers={"Prefer": "wait=60"}
+    )
+    assert (status, run["status"]) == (200, "completed"), run
+    _, trail = await platform.api("GET", f"/runs/{run['id']}/history")
+    kinds = [entry["kind"] for entry in trail["history"]]
+    assert kinds.count("task.retried") == 2
+    assert kinds.count("task.claimed") >= 3
+    assert kinds[-1] == "run.completed"
+
+
+async def test_a_timeout_shuts_out_the_task(platform: LocalPlatform) -> None:
+    """A task beyond its time ends in a timeout that a catch handles, and no timer is left."""
+    body = """
+timeout: {after: PT1H}
+do:
+  - t:
+      try:
+        - slow: {timeout: {after: PT0.3S}, do: [{w: {wait: PT1H}}]}
+      catch: {as: e, do: [{note: {set: {status: '${ $e.status }', at: '${ $e.instance }'}}}]}
+"""
+    await platform.deploy(flow("late", body))
+    run = await platform.run("time/late", {})
+    assert run["output"] == {"status": 408, "at": "/do/0/t/try/0/slow"}
+
+
+async def test_a_flow_that_times_out_is_a_dead_letter(platform: LocalPlatform) -> None:
+    """An uncaught timeout faults the run and is listed; redriving it says what to do instead."""
+    await platform.deploy(flow("limited", "timeout: {after: PT0.3S}\ndo: [{w: {wait: PT1H}}]"))
+    run = await ended(platform, await started(platform, "limited", {}))
+    assert (run["status"], run["error"]["status"]) == ("faulted", 408)
+    _, letters = await platform.api("GET", "/deadletters")
+    [letter] = [each for each in letters["deadletters"] if each["run"] == run["id"]]
+    status, problem = await platform.api("POST", f"/deadletters/{letter['id']}/redrive")
+    assert status == 409
+    assert "run" in problem["detail"]
