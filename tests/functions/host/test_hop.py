@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+import orjson
 import pytest
 from aiohttp import web
 
@@ -41,6 +42,11 @@ SLOW = """
 document: {dsl: '1.0.3', namespace: test, name: slow, version: '1.0.0'}
 do:
   - a: {call: effect, with: {url: '${ .url }', n: 1}}
+"""
+LARGE = """
+document: {dsl: '1.0.3', namespace: test, name: large, version: '1.0.0'}
+do:
+  - a: {call: effect, with: {url: '${ .url }', n: 1, text: '${ .text }'}}
 """
 
 
@@ -77,7 +83,15 @@ class SinkServer:
 
 
 @pytest.fixture
-async def bench(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
+def environment() -> dict[str, str]:
+    """Settings of the tool's process; a test may name others."""
+    return {}
+
+
+@pytest.fixture
+async def bench(
+    tmp_path: Path, environment: dict[str, str], request: pytest.FixtureRequest
+) -> AsyncIterator[Bench]:
     """A warm tool, `ping` unless a test names another, over an empty ledger."""
     server = SinkServer()
     app = web.Application()
@@ -86,17 +100,18 @@ async def bench(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator
     await runner.setup()
     sink, port = free_port(), free_port()
     await web.TCPSite(runner, "127.0.0.1", sink).start()
-    environment = os.environ | {
+    settings = {
         "PORT": str(port),
         "K_SINK": f"http://127.0.0.1:{sink}/",
         "TENDRIL_DATA": str(tmp_path),
         "PYTHONPATH": os.pathsep.join(map(str, TOOLS)),
         "TENDRIL_EGRESS_ALLOW": "127.0.0.0/8",
     }
+    variables = os.environ | settings | environment
     served = f"{getattr(request, 'param', 'ping')}.app:app"
-    process = subprocess.Popen([sys.executable, "-m", "functions.host", served], env=environment)
-    settings = Settings(data=tmp_path, K_SINK=f"http://127.0.0.1:{sink}/")
-    async with aiohttp.ClientSession() as session, opened(settings) as platform:
+    process = subprocess.Popen([sys.executable, "-m", "functions.host", served], env=variables)
+    ours = Settings(data=tmp_path, K_SINK=settings["K_SINK"])
+    async with aiohttp.ClientSession() as session, opened(ours) as platform:
         url = f"http://127.0.0.1:{port}/"
         await ready(session, f"{url}health/ready")
         yield Bench(platform, session, url, process, server.events)
@@ -237,24 +252,76 @@ class Gate:
 
     entered: asyncio.Event = field(default_factory=asyncio.Event)
     open: asyncio.Event = field(default_factory=asyncio.Event)
+    url: str = ""
+    asked: list[Any] = field(default_factory=list)
 
-    async def pass_through(self, _: web.Request) -> web.Response:
+    async def pass_through(self, request: web.Request) -> web.Response:
+        self.asked.append(await request.json())
         self.entered.set()
         await self.open.wait()
         return web.json_response({"n": 2})
 
 
-@pytest.mark.parametrize("bench", ["effect"], indirect=True)
-async def test_a_stopping_host_finishes_what_it_claimed(bench: Bench) -> None:
-    """After SIGTERM no new hop is taken; the one in flight ends, is recorded and answered."""
-    gate = Gate()
+@pytest.fixture
+async def gate() -> AsyncIterator[Gate]:
+    """A closed gate on loopback."""
+    made = Gate()
     app = web.Application()
-    app.router.add_post("/", gate.pass_through)
+    app.router.add_post("/", made.pass_through)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
-    flying = asyncio.create_task(bench.send(await start(bench, {"url": url}, flow=SLOW)))
+    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
+    yield made
+    made.open.set()
+    await runner.cleanup()
+
+
+@pytest.mark.parametrize("bench", ["effect"], indirect=True)
+async def test_a_large_input_travels_by_reference(bench: Bench, gate: Gate) -> None:
+    """A hop event names a large input by its dataref, without data; the tool gets it whole."""
+    text = "x" * 200_000
+    event = await start(bench, {"url": gate.url, "text": text}, flow=LARGE)
+    ref = event.get("dataref")
+    assert ref
+    assert ref.startswith("runs/r1/")
+    assert ref.endswith(f"?size={len(orjson.dumps({'url': gate.url, 'n': 1, 'text': text}))}")
+    assert not event.data
+    gate.open.set()
+    assert await bench.send(event) == (202, None)
+    assert gate.asked == [{"n": 1, "text": text}]
+    run = await bench.platform.ledger.run("r1")
+    assert run
+    assert (run.status, run.output) == (RunStatus.COMPLETED, '{"n":2}')
+
+
+@pytest.mark.parametrize("bench", ["effect"], indirect=True)
+@pytest.mark.parametrize("environment", [{"TENDRIL_LEASE": "1"}])
+async def test_a_claim_lives_as_long_as_its_work(bench: Bench, gate: Gate) -> None:
+    """Work of three leases stays claimed by its heartbeat: redeliveries find nothing to do."""
+    event = await start(bench, {"url": gate.url}, flow=SLOW)
+    flying = asyncio.create_task(bench.send(event))
+    await asyncio.wait_for(gate.entered.wait(), 20)
+    redelivered = 0
+    over = time.monotonic() + 3
+    while time.monotonic() < over:
+        assert await bench.send(event) == (202, None)
+        redelivered += 1
+        await asyncio.sleep(0.1)
+    gate.open.set()
+    assert await asyncio.wait_for(flying, 20) == (202, None)
+    assert (redelivered > 10, len(gate.asked)) == (True, 1)
+    history = await bench.platform.ledger.history("r1", 0)
+    assert [entry.kind for _, entry in history].count("task.claimed") == 1
+    run = await bench.platform.ledger.run("r1")
+    assert run
+    assert (run.status, run.output) == (RunStatus.COMPLETED, '{"n":2}')
+
+
+@pytest.mark.parametrize("bench", ["effect"], indirect=True)
+async def test_a_stopping_host_finishes_what_it_claimed(bench: Bench, gate: Gate) -> None:
+    """After SIGTERM no new hop is taken; the one in flight ends, is recorded and answered."""
+    flying = asyncio.create_task(bench.send(await start(bench, {"url": gate.url}, flow=SLOW)))
     await asyncio.wait_for(gate.entered.wait(), 20)
     bench.process.terminate()
     await refused(bench.url)
@@ -264,7 +331,6 @@ async def test_a_stopping_host_finishes_what_it_claimed(bench: Bench) -> None:
     run = await bench.platform.ledger.run("r1")
     assert run
     assert (run.status, run.output) == (RunStatus.COMPLETED, '{"n":2}')
-    await runner.cleanup()
 
 
 async def refused(url: str) -> None:

@@ -16,10 +16,9 @@ if TYPE_CHECKING:
 async def handle(request: In, context: Context) -> Out:
     """Cause one side effect."""
     headers = {"Idempotency-Key": context.idempotency_key}
+    body = request.model_dump(exclude={"url"}, exclude_defaults=True)
     try:
-        async with context.http.post(
-            request.url, json={"n": request.n}, headers=headers
-        ) as response:
+        async with context.http.post(request.url, json=body, headers=headers) as response:
             return Out.model_validate(await response.json())
     except aiohttp.ClientError as error:
         raise RetryableError(f"{request.url}: {error}") from error

@@ -11,6 +11,7 @@ class In(BaseModel):
     model_config = ConfigDict(extra="forbid")
     url: str = Field(description="the server that counts")
     n: int = Field(description="any number")
+    text: str = Field("", description="what else the server gets")
 
 
 class Out(BaseModel):
