@@ -1,7 +1,7 @@
 """A Trigger's filters, compiled: one file per dialect.
 
 Source: knative/eventing `pkg/apis/eventing/v1/trigger_types.go` and CloudEvents Subscriptions
-API 1.0, section 3.2.4. Only `cesql` is missing; it is refused by name.
+API 1.0, section 3.2.4.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from knative.filters import all as all_
 from knative.filters import any as any_
-from knative.filters import attributes, exact, not_, prefix, suffix
+from knative.filters import attributes, cesql, exact, not_, prefix, suffix
 from knative.filters.filter import Attributes, Compile, Filter, FilterError
 
 __all__ = ["Attributes", "Filter", "FilterError", "compile"]
@@ -23,6 +23,7 @@ DIALECTS: Final[Mapping[str, Callable[[Any, str, Compile], Filter]]] = {
     "all": all_.parse,
     "any": any_.parse,
     "not": not_.parse,
+    "cesql": cesql.parse,
 }
 
 
@@ -52,8 +53,6 @@ def compile_one(spec: Any, path: str) -> Filter:
     if not isinstance(spec, Mapping) or len(spec) != 1:
         raise FilterError(path, f"expected an object with exactly one of {known}")
     [(dialect, value)] = spec.items()
-    if dialect == "cesql":
-        raise FilterError(path, f"cesql is not supported yet; use {known}")
     if dialect not in DIALECTS:
         raise FilterError(path, f"unknown dialect {dialect!r}; one of {known}")
     return DIALECTS[dialect](value, f"{path}.{dialect}", compile_one)

@@ -347,6 +347,8 @@ async def test_a_slow_subscriber_delays_no_other(knative: Knative, answer: type[
         ({"filters_": [{"all": [{"prefix": {"type": "a"}}, {"suffix": {"type": "b"}}]}]}, {"a.b"}),
         ({"filters_": [{"prefix": {"type": "a"}}, {"suffix": {"type": "b"}}]}, {"a.b"}),
         ({"filters_": [{"not": {"exact": {"tool": "llm"}}}]}, {"a.b", "a.c"}),
+        ({"filters_": [{"cesql": "type LIKE 'a.%' AND NOT EXISTS tool"}]}, {"a.b", "a.c"}),
+        ({"filters_": [{"cesql": "tool = 'llm'"}, {"cesql": "INT(id) > 1"}]}, set()),
         ({"filter": X, "filters_": [{"exact": {"type": "a.b"}}]}, {"a.b"}),
         ({"filter": X, "filters_": []}, {"x"}),
     ],

@@ -106,7 +106,7 @@ def test_filters_override_filter() -> None:
         ("exact", "filters[0]", "exactly one of"),
         ({"exact": {"type": "a"}, "prefix": {"type": "a"}}, "filters[0]", "exactly one of"),
         ({"regex": {"type": "a"}}, "filters[0]", "unknown dialect 'regex'"),
-        ({"cesql": "true"}, "filters[0]", "not supported yet"),
+        ({"cesql": "type ="}, "filters[0].cesql", "line 1, column 7"),
         ({"exact": {}}, "filters[0].exact", "non-empty map"),
         ({"exact": ["type"]}, "filters[0].exact", "non-empty map"),
         ({"exact": {"type": ""}}, "filters[0].exact.type", "must not be empty"),

@@ -103,6 +103,11 @@ def test_wrong_service(right: str, wrong: str, message: str) -> None:
         ("PT0.2S", "0.2s", "8:52: spec.delivery.backoffDelay: expected an ISO 8601 duration"),
         ("exponential", "cubic", "8:24: spec.delivery.backoffPolicy: Input should be 'linear'"),
         ("{ref:", "{target:", "unknown field 'target'; known are ref, uri"),
+        (
+            "- not: {prefix: {type: dev.tendril.}}",
+            "- not: {cesql: 'type LIKE %'}",
+            "6:13: spec.filters[0].not.cesql: line 1, column 11: unexpected '%'; expected a text",
+        ),
         ("- not:", "- exact: {type: a}\n      not:", "expected exactly one of exact, prefix"),
     ],
 )
