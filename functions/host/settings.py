@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -26,7 +26,14 @@ class Settings(BaseSettings):
         description="URL template of a sibling service",
     )
     tools: str = Field("", description="folders of your own tools, separated like PATH")
-    ledger: str = Field("", description="ledger URL; empty: sqlite in the data folder")
+    ledger: SecretStr = Field(
+        SecretStr(""),
+        description="ledger URL (sqlite:///file, postgresql://user:password@host/database); "
+        "empty: sqlite in the data folder",
+    )
+    ledger_connections: int = Field(
+        8, ge=1, description="most connections of one host to a ledger on PostgreSQL"
+    )
     objects: str = Field(
         "", description="object store URL (file:///folder, s3://bucket/prefix); empty: data folder"
     )
@@ -56,8 +63,8 @@ class Settings(BaseSettings):
 
     @property
     def ledger_url(self) -> str:
-        """The ledger's URL with the embedded default filled in."""
-        return self.ledger or f"sqlite:///{self.data.resolve()}/ledger.db"
+        """The ledger's URL, password and all, with the embedded default filled in."""
+        return self.ledger.get_secret_value() or f"sqlite:///{self.data.resolve()}/ledger.db"
 
     @property
     def objects_url(self) -> str:

@@ -7,12 +7,23 @@ from functions.host.ledger.port import Ledger, LedgerUnavailable
 __all__ = ["Ledger", "LedgerUnavailable", "open_ledger"]
 
 
-def open_ledger(url: str, *, max_pages: int = 0) -> Ledger:
-    """Return the ledger behind `url` (`sqlite:///folder/file.db`); ValueError names a bad one."""
+def open_ledger(url: str, *, max_pages: int = 0, connections: int = 8) -> Ledger:
+    """Return the ledger behind `url`; ValueError names a bad one.
+
+    `sqlite:///folder/file.db`, of at most `max_pages` (0: any number), or
+    `postgresql://user:password@host:5432/database`, over at most so many `connections`.
+    """
+    # only the store in use is loaded
     if url.startswith("sqlite:///"):
-        from functions.host.ledger.sqlite import SqliteLedger  # only the store in use is loaded
+        from functions.host.ledger.sqlite import SqliteLedger
 
         return SqliteLedger(url.removeprefix("sqlite:///"), max_pages=max_pages)
+    if url.startswith(("postgresql://", "postgres://")):
+        from functions.host.ledger.postgres import PostgresLedger
+
+        return PostgresLedger(url, connections=connections)
     raise ValueError(
-        f"TENDRIL_LEDGER is '{url}'; expected sqlite:///path/to/ledger.db (or leave it empty)"
+        f"TENDRIL_LEDGER starts with '{url.partition(':')[0]}:'; expected "
+        "sqlite:///path/to/ledger.db or postgresql://user:password@host:5432/database "
+        "(or leave it empty: a file in the data folder)"
     )

@@ -1,0 +1,182 @@
+"""The shared ledger: one PostgreSQL database, as many hosts as there are.
+
+psycopg was chosen over asyncpg for its pipelines: a transaction of six statements costs two
+round trips, and row locks are held no longer than that. Behind PgBouncer in transaction mode
+this needs PgBouncer 1.22 with `max_prepared_statements` set.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from functions.host.ledger.claims import Verdict
+from functions.host.ledger.postgres import flows, letters, runs, tasks
+from functions.host.ledger.postgres.connections import Connections
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from events.vocabulary import Hop
+    from functions.host.ledger.claims import Claim
+    from functions.host.ledger.port import Deployed
+    from functions.host.ledger.postgres.connections import Database
+    from functions.host.ledger.rows import (
+        Door,
+        Entry,
+        FlowRow,
+        Letter,
+        LetterStatus,
+        Outgoing,
+        RunRow,
+        RunStatus,
+        TaskRow,
+        Transition,
+        Work,
+    )
+
+_SEEN_EVERY: Final = 1.0
+"""Seconds; `progress` is asked about graces that are far longer."""
+
+
+class PostgresLedger:
+    """`functions.host.ledger.port.Ledger` on a server; that page says what each call promises.
+
+    Nothing is connected before the first call. ValueError: `url` is not a PostgreSQL URL.
+    """
+
+    def __init__(self, url: str, *, connections: int) -> None:
+        self._connections = Connections(url, connections)
+        self._read, self._write = self._connections.read, self._connections.write
+        self._seen: dict[tuple[str, int], float] = {}
+
+    async def ready(self) -> None:
+        await self._read(lambda db: db.execute("SELECT 1 FROM runs LIMIT 1"))
+
+    async def close(self) -> None:
+        await self._connections.close()
+
+    async def deploy(self, flow: FlowRow, doors: Sequence[Door]) -> Deployed:
+        return await self._write(lambda db: flows.deploy(db, flow, doors))
+
+    async def flow(self, digest: str) -> FlowRow | None:
+        return await self._read(lambda db: flows.by_digest(db, digest))
+
+    async def flow_named(self, namespace: str, name: str, version: str | None) -> FlowRow | None:
+        return await self._read(lambda db: flows.named(db, namespace, name, version))
+
+    async def flows(self) -> list[FlowRow]:
+        return await self._read(flows.every)
+
+    async def doors(self, event_type: str) -> list[Door]:
+        return await self._read(lambda db: flows.doors(db, event_type))
+
+    async def open(self, run: RunRow, first: Transition) -> tuple[RunRow, bool]:
+        return await self._write(lambda db: runs.open_run(db, run, first))
+
+    async def run(self, run_id: str) -> RunRow | None:
+        return await self._read(lambda db: runs.by_id(db, run_id))
+
+    async def runs(
+        self, *, flow: tuple[str, str] | None, status: RunStatus | None, limit: int
+    ) -> list[RunRow]:
+        return await self._read(lambda db: runs.listed(db, flow, status, limit))
+
+    async def ended(self, run_ids: Sequence[str]) -> list[str]:
+        return await self._read(lambda db: runs.ended(db, run_ids))
+
+    async def scope(self, run_id: str, scope: str) -> tuple[str, int]:
+        return await self._read(lambda db: runs.scope(db, run_id, scope))
+
+    async def transit(self, transition: Transition) -> bool:
+        return await self._write(lambda db: runs.transit(db, transition))
+
+    async def cancel(self, run_id: str, at: float) -> RunRow | None:
+        return await self._write(lambda db: runs.cancel(db, run_id, at))
+
+    async def history(self, run_id: str, after: int) -> list[tuple[int, Entry]]:
+        return await self._read(lambda db: runs.history(db, run_id, after))
+
+    async def claim(self, hop: Hop, *, now: float, lease: float, cold: bool) -> Claim:
+        # a claim is no promise: lost when the server crashes, the task is simply asked for again
+        return await self._write(
+            lambda db: self._claim(db, hop, now, lease, cold=cold), promise=False
+        )
+
+    async def _claim(
+        self, db: Database, hop: Hop, now: float, lease: float, *, cold: bool
+    ) -> Claim:
+        claim = await tasks.claim(db, hop, now, lease, cold=cold)
+        tool = hop.tool, hop.major
+        if claim.verdict is Verdict.CLAIM and now - self._seen.get(tool, 0.0) >= _SEEN_EVERY:
+            await tasks.seen(db, *tool, now)
+            self._seen[tool] = now
+        return claim
+
+    async def heartbeat(self, task: TaskRow, due_at: float) -> bool:
+        return await self._write(lambda db: tasks.heartbeat(db, task, due_at), promise=False)
+
+    async def record(self, task: TaskRow, outcome: str, due_at: float) -> bool:
+        return await self._write(lambda db: tasks.record(db, task, outcome, due_at))
+
+    async def park(self, task: TaskRow, due_at: float, entry: Entry) -> bool:
+        return await self._write(lambda db: tasks.park(db, task, due_at, entry))
+
+    async def requests_after(self, run_id: str, cause: str) -> list[Work]:
+        return await self._read(lambda db: tasks.after(db, run_id, cause))
+
+    async def task(self, run_id: str, instance: str) -> Work | None:
+        return await self._read(lambda db: tasks.one(db, run_id, instance))
+
+    async def tasks(self, run_id: str) -> list[TaskRow]:
+        return await self._read(lambda db: tasks.of_run(db, run_id))
+
+    async def overdue(self, now: float, limit: int) -> list[Work]:
+        return await self._read(lambda db: tasks.overdue(db, now, limit))
+
+    async def progress(self, tool: str, major: int) -> float:
+        return await self._read(lambda db: tasks.progress(db, tool, major))
+
+    async def wake(self, work: Work, *, now: float, grace: float) -> Work | None:
+        return await self._write(lambda db: tasks.wake(db, work, now, grace))
+
+    async def give_up(self, work: Work, outcome: str, now: float) -> TaskRow | None:
+        return await self._write(lambda db: tasks.give_up(db, work, outcome, now))
+
+    async def redrive(
+        self, letter: Letter, at: float, edited: tuple[str, str] | None
+    ) -> Work | None:
+        return await self._write(lambda db: tasks.redrive(db, letter, at, edited))
+
+    async def add_letter(self, letter: Letter) -> None:
+        await self._write(lambda db: letters.add(db, letter))
+
+    async def letter(self, letter_id: str) -> Letter | None:
+        return await self._read(lambda db: letters.by_id(db, letter_id))
+
+    async def letters(
+        self,
+        *,
+        status: LetterStatus | None = None,
+        flow: str | None = None,
+        tool: str | None = None,
+        reason: str | None = None,
+        limit: int = 100,
+    ) -> list[Letter]:
+        return await self._read(lambda db: letters.listed(db, status, flow, tool, reason, limit))
+
+    async def mark_letter(
+        self, letter_id: str, expected: LetterStatus, status: LetterStatus
+    ) -> bool:
+        return await self._write(lambda db: letters.mark(db, letter_id, expected, status))
+
+    async def add_unmatched(self, event_id: str, event: str, at: float, keep: int) -> None:
+        await self._write(lambda db: letters.add_unmatched(db, event_id, event, at, keep))
+
+    async def unmatched(self, limit: int) -> list[str]:
+        return await self._read(lambda db: letters.unmatched(db, limit))
+
+    async def outbox(self, run_id: str | None, before: float, limit: int) -> list[Outgoing]:
+        return await self._read(lambda db: letters.waiting(db, run_id, before, limit))
+
+    async def sent(self, ids: Sequence[str]) -> None:
+        await self._write(lambda db: letters.sent(db, ids))

@@ -1,0 +1,202 @@
+"""Runs, scopes, history and transitions in PostgreSQL; each function is one transaction's work.
+
+Whatever writes more than one row of a run first locks the run's row (`hold`), so that the
+writers of one run queue up and each sees what the one before it left: under READ COMMITTED
+every statement after the lock reads a new snapshot. Other runs are not waited for. Locks are
+taken in one order: run, task, the rest.
+"""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from functions.host.ledger.postgres import letters, tasks
+from functions.host.ledger.postgres.schema import RUN
+from functions.host.ledger.rows import Entry, RunRow, RunStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from functions.host.ledger.postgres.connections import Database
+    from functions.host.ledger.rows import Transition
+
+_COLUMNS: Final = ", ".join(RUN)
+_MARKS: Final = ", ".join(["%s"] * len(RUN))
+_STATUS: Final = RUN.index("status")
+_ERROR: Final = RUN.index("error")
+_ENDED: Final = (RunStatus.COMPLETED, RunStatus.FAULTED, RunStatus.CANCELLED)
+_values = attrgetter(*RUN)
+
+
+def read(row: Sequence[Any]) -> RunRow:
+    """Build a run from its columns."""
+    values = list(row)
+    values[_STATUS] = RunStatus(values[_STATUS])
+    return RunRow(*values)
+
+
+async def hold(db: Database, run_id: str) -> None:
+    """Lock a run's row until the transaction ends."""
+    await db.execute("SELECT 1 FROM runs WHERE id = %s FOR NO KEY UPDATE", (run_id,))
+
+
+async def by_id(db: Database, run_id: str) -> RunRow | None:
+    """Return a run."""
+    found = await db.execute(f"SELECT {_COLUMNS} FROM runs WHERE id = %s", (run_id,))  # noqa: S608
+    row = await found.fetchone()
+    return read(row) if row else None
+
+
+async def listed(
+    db: Database, flow: tuple[str, str] | None, status: RunStatus | None, limit: int
+) -> list[RunRow]:
+    """Return runs, the newest first."""
+    namespace, name = flow or (None, None)
+    found = await db.execute(
+        f"SELECT {_COLUMNS} FROM runs WHERE (%(namespace)s::text IS NULL "  # noqa: S608 - constant
+        "OR (namespace = %(namespace)s AND name = %(name)s)) "
+        "AND (%(status)s::text IS NULL OR status = %(status)s) "
+        "ORDER BY started_at DESC, id LIMIT %(limit)s",
+        {"namespace": namespace, "name": name, "status": status, "limit": limit},
+    )
+    return [read(row) for row in await found.fetchall()]
+
+
+async def ended(db: Database, run_ids: Sequence[str]) -> list[str]:
+    """Return the runs that ended."""
+    found = await db.execute(
+        "SELECT id FROM runs WHERE id = ANY(%s) AND status = ANY(%s)",
+        (list(run_ids), list(_ENDED)),
+    )
+    return [row[0] for row in await found.fetchall()]
+
+
+async def scope(db: Database, run_id: str, name: str) -> tuple[str, int]:
+    """Return a scope's packed state and revision."""
+    found = await db.execute(
+        "SELECT state, rev FROM scopes WHERE run = %s AND scope = %s", (run_id, name)
+    )
+    row = await found.fetchone()
+    return (row[0], row[1]) if row else ("", 0)
+
+
+async def open_run(db: Database, run: RunRow, first: Transition) -> tuple[RunRow, bool]:
+    """Insert a run and its first transition, or return the one that has the id already."""
+    values = list(_values(run))
+    values[_ERROR] = _json(run.error) if run.error else None
+    inserted = await db.execute(
+        f"INSERT INTO runs ({_COLUMNS}) VALUES ({_MARKS}) "  # noqa: S608 - constants
+        "ON CONFLICT DO NOTHING RETURNING id",
+        values,
+    )
+    created = await inserted.fetchone() is not None
+    if created:
+        await db.execute(
+            "INSERT INTO scopes (run, scope, state, rev) VALUES (%s, %s, '', 0)",
+            (run.id, first.scope),
+        )
+        await _apply(db, first)
+    return await by_id(db, run.id) or run, created
+
+
+async def transit(db: Database, step: Transition) -> bool:
+    """Compare and set: scope revision, run status and the closing task's token must stand."""
+    await hold(db, step.run)
+    stands = await (_stands(db, step) if step.closes is None else tasks.close(db, step))
+    if stands:
+        await _apply(db, step)
+    return stands
+
+
+async def _stands(db: Database, step: Transition) -> bool:
+    found = await db.execute(
+        "SELECT 1 FROM scopes s JOIN runs r ON r.id = s.run WHERE s.run = %s AND s.scope = %s "
+        "AND s.rev = %s AND r.status = 'running'",
+        (step.run, step.scope, step.expected_rev),
+    )
+    return await found.fetchone() is not None
+
+
+async def _apply(db: Database, step: Transition) -> None:
+    if step.ended is not RunStatus.FAULTED:
+        # a faulted run keeps the state in which its task was out, and the timers that were set:
+        # redrive resumes from there
+        await tasks.shut(db, step.run, step.also_closes)
+        await db.execute(
+            "UPDATE scopes SET state = %s, rev = rev + 1 WHERE run = %s AND scope = %s",
+            (step.state, step.run, step.scope),
+        )
+    await tasks.insert(db, (*step.requests, *step.timers))
+    await letters.post(db, step.run, step.outbox, step.at)
+    if step.letter:
+        await letters.add(db, step.letter)
+    await append(db, step.run, step.entries)
+    if step.ended:
+        await _end(db, step)
+    else:
+        await db.execute("UPDATE runs SET steps = steps + 1 WHERE id = %s", (step.run,))
+
+
+async def _end(db: Database, step: Transition) -> None:
+    await db.execute(
+        "UPDATE runs SET status = %s, output = %s, error = %s, ended_at = %s, steps = steps + 1 "
+        "WHERE id = %s",
+        (
+            step.ended,
+            step.output,
+            _json(step.error) if step.error else None,
+            step.at,
+            step.run,
+        ),
+    )
+
+
+async def append(db: Database, run_id: str, entries: Sequence[Entry]) -> None:
+    """Number and store history entries of a run that is held: nobody else numbers any."""
+    for entry in entries:
+        await db.execute(
+            "INSERT INTO history (run, seq, kind, at, reference, instance, detail) "
+            "SELECT %(run)s, coalesce(max(seq), 0) + 1, %(kind)s, %(at)s, %(reference)s, "
+            "%(instance)s, %(detail)s FROM history WHERE run = %(run)s",
+            {
+                "run": run_id,
+                "kind": entry.kind,
+                "at": entry.at,
+                "reference": entry.reference,
+                "instance": entry.instance,
+                "detail": _json(entry.detail),
+            },
+        )
+
+
+async def cancel(db: Database, run_id: str, at: float) -> RunRow | None:
+    """End a run and close its tasks; nothing it has out can be recorded any more."""
+    await hold(db, run_id)
+    run = await by_id(db, run_id)
+    if run is None or run.status in _ENDED:
+        return run
+    await db.execute(
+        "UPDATE runs SET status = 'cancelled', ended_at = %s WHERE id = %s", (at, run_id)
+    )
+    await db.execute(
+        "UPDATE tasks SET state = 'closed', token = token + 1 WHERE run = %s", (run_id,)
+    )
+    await append(db, run_id, [Entry("run.cancelled", at)])
+    return await by_id(db, run_id)
+
+
+async def history(db: Database, run_id: str, after: int) -> list[tuple[int, Entry]]:
+    """Return numbered entries."""
+    found = await db.execute(
+        "SELECT seq, kind, at, reference, instance, detail FROM history "
+        "WHERE run = %s AND seq > %s ORDER BY seq",
+        (run_id, after),
+    )
+    return [(seq, Entry(*entry)) for seq, *entry in await found.fetchall()]
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()

@@ -1,0 +1,315 @@
+"""Task rows in PostgreSQL; each function is one transaction's work."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final
+
+from events.vocabulary import hop_id
+from functions.host.ledger.claims import Claim, Verdict, decide
+from functions.host.ledger.postgres import letters, runs
+from functions.host.ledger.postgres.schema import RUN, TASK
+from functions.host.ledger.rows import Entry, LetterStatus, TaskRow, TaskState, Work
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from events.vocabulary import Hop
+    from functions.host.ledger.postgres.connections import Database
+    from functions.host.ledger.rows import Letter, Transition
+
+_COLUMNS: Final = ", ".join(TASK)
+_MARKS: Final = ", ".join(["%s"] * len(TASK))
+_STATE: Final = TASK.index("state")
+_OURS: Final = (
+    "WHERE run = %s AND instance = %s AND attempt = %s AND token = %s AND state = 'claimed' "
+    "RETURNING 1"
+)
+_WORKS: Final = (
+    f"SELECT {', '.join('t.' + name for name in TASK)}, "  # noqa: S608 - constants
+    f"{', '.join('r.' + name for name in RUN)}, s.state, s.rev "
+    "FROM tasks t JOIN runs r ON r.id = t.run "
+    "LEFT JOIN scopes s ON s.run = t.run AND s.scope = t.scope "
+)
+_values = attrgetter(*TASK)
+_CHANGING: Final = (
+    "attempt", "edition", "event_id", "input", "input_digest", "state", "due_at", "token",
+    "claims", "emissions", "outcome", "requested_at",
+)  # fmt: skip
+_changed = attrgetter(*_CHANGING, "run", "instance")
+
+
+def read(row: Sequence[Any]) -> TaskRow:
+    """Build a task from its columns."""
+    values = list(row)
+    values[_STATE] = TaskState(values[_STATE])
+    return TaskRow(*values)
+
+
+def _work(row: Sequence[Any]) -> Work:
+    return Work(read(row[: len(TASK)]), runs.read(row[len(TASK) : -2]))
+
+
+async def one(db: Database, run_id: str, instance: str) -> Work | None:
+    """Return a task with its run."""
+    found = await db.execute(f"{_WORKS} WHERE t.run = %s AND t.instance = %s", (run_id, instance))
+    row = await found.fetchone()
+    return _work(row) if row else None
+
+
+async def _held(
+    db: Database, run_id: str, instance: str
+) -> tuple[Work | None, tuple[str, int] | None]:
+    """Lock a run and one task; return them, and the scope's packed state and revision."""
+    await runs.hold(db, run_id)
+    found = await db.execute(
+        f"{_WORKS} WHERE t.run = %s AND t.instance = %s FOR NO KEY UPDATE OF t",
+        (run_id, instance),
+    )
+    row = await found.fetchone()
+    return (_work(row), (row[-2] or "", row[-1] or 0)) if row else (None, None)
+
+
+async def of_run(db: Database, run_id: str) -> list[TaskRow]:
+    """Return all tasks of a run."""
+    found = await db.execute(
+        f"SELECT {_COLUMNS} FROM tasks WHERE run = %s ORDER BY requested_at, instance",  # noqa: S608
+        (run_id,),
+    )
+    return [read(row) for row in await found.fetchall()]
+
+
+async def insert(db: Database, rows: Sequence[TaskRow]) -> None:
+    """Open rows; a transition never opens one twice, the revision sees to that."""
+    if rows:
+        await db.cursor().executemany(
+            f"INSERT INTO tasks ({_COLUMNS}) VALUES ({_MARKS})",  # noqa: S608 - constants
+            [_values(row) for row in rows],
+        )
+
+
+async def claim(db: Database, hop: Hop, now: float, lease: float, *, cold: bool) -> Claim:
+    """Decide, and take the lease when the verdict says so."""
+    work, scope = await _held(db, hop.run, hop.instance)
+    verdict, reason = decide(work, hop, now)
+    if verdict is not Verdict.CLAIM or work is None:
+        return Claim(verdict, work, reason)
+    task = replace(
+        work.task,
+        state=TaskState.CLAIMED,
+        token=work.task.token + 1,
+        claims=work.task.claims + 1,
+        due_at=now + lease,
+    )
+    await db.execute(
+        "UPDATE tasks SET state = %s, token = %s, claims = %s, due_at = %s "
+        "WHERE run = %s AND instance = %s",
+        (task.state, task.token, task.claims, task.due_at, task.run, task.instance),
+    )
+    waited = round((now - work.task.requested_at) * 1000, 3)
+    detail = {"cold": cold, "attempt": task.attempt, "queuedMs": waited}
+    entry = Entry("task.claimed", now, task.reference, task.instance, detail)
+    await runs.append(db, task.run, [entry])
+    return Claim(verdict, replace(work, task=task), reason, scope)
+
+
+async def seen(db: Database, tool: str, major: int, now: float) -> None:
+    """Note that a tool claims what it is asked for."""
+    await db.execute(
+        "INSERT INTO tools (tool, major, claimed_at) VALUES (%s, %s, %s) "
+        "ON CONFLICT (tool, major) DO UPDATE SET claimed_at = excluded.claimed_at",
+        (tool, major, now),
+    )
+
+
+async def _update(db: Database, task: TaskRow) -> None:
+    await db.execute(
+        f"UPDATE tasks SET {', '.join(f'{name} = %s' for name in _CHANGING)} "  # noqa: S608
+        "WHERE run = %s AND instance = %s",
+        _changed(task),
+    )
+
+
+async def heartbeat(db: Database, task: TaskRow, due_at: float) -> bool:
+    """Extend a live claim."""
+    done = await db.execute(f"UPDATE tasks SET due_at = %s {_OURS}", (due_at, *_ours(task)))  # noqa: S608
+    return await done.fetchone() is not None
+
+
+async def record(db: Database, task: TaskRow, outcome: str, due_at: float) -> bool:
+    """Write the outcome under our claim."""
+    done = await db.execute(
+        f"UPDATE tasks SET state = 'recorded', outcome = %s, due_at = %s {_OURS}",  # noqa: S608
+        (outcome, due_at, *_ours(task)),
+    )
+    return await done.fetchone() is not None
+
+
+async def park(db: Database, task: TaskRow, due_at: float, entry: Entry) -> bool:
+    """Set the timer of the next attempt."""
+    await runs.hold(db, task.run)
+    done = await db.execute(
+        f"UPDATE tasks SET state = 'retrying', due_at = %s {_OURS}",  # noqa: S608 - constant
+        (due_at, *_ours(task)),
+    )
+    parked = await done.fetchone() is not None
+    if parked:
+        await runs.append(db, task.run, [entry])
+    return parked
+
+
+def _ours(task: TaskRow) -> tuple[str, str, int, int]:
+    return task.run, task.instance, task.attempt, task.token
+
+
+async def close(db: Database, step: Transition) -> bool:
+    """Close the row a transition settles, if what the transition was computed on stands.
+
+    A fault nobody catches closes it too: redrive opens it again, as a new attempt.
+    """
+    done = await db.execute(
+        "UPDATE tasks SET state = 'closed', outcome = coalesce(%(outcome)s, outcome) "
+        "WHERE run = %(run)s AND instance = %(closes)s AND token = %(token)s AND "
+        "(state IN ('recorded', 'waiting') OR "
+        "(state = 'claimed' AND %(outcome)s::text IS NOT NULL)) AND EXISTS "
+        "(SELECT 1 FROM scopes s JOIN runs r ON r.id = s.run WHERE s.run = %(run)s "
+        "AND s.scope = %(scope)s AND s.rev = %(rev)s AND r.status = 'running') RETURNING 1",
+        {
+            "outcome": step.outcome,
+            "run": step.run,
+            "closes": step.closes,
+            "token": step.token,
+            "scope": step.scope,
+            "rev": step.expected_rev,
+        },
+    )
+    return await done.fetchone() is not None
+
+
+async def shut(db: Database, run_id: str, instances: Sequence[str]) -> None:
+    """Close rows whatever they are doing; a new token shuts out who holds one."""
+    if instances:
+        await db.execute(
+            "UPDATE tasks SET state = 'closed', token = token + 1 "
+            "WHERE run = %s AND instance = ANY(%s) AND state <> 'closed'",
+            (run_id, list(instances)),
+        )
+
+
+async def after(db: Database, run_id: str, cause: str) -> list[Work]:
+    """Return what a hop's outcome opened and nobody claimed yet."""
+    found = await db.execute(
+        f"{_WORKS} WHERE t.run = %s AND t.cause = %s AND t.state = 'requested' ORDER BY t.instance",
+        (run_id, cause),
+    )
+    return [_work(row) for row in await found.fetchall()]
+
+
+async def overdue(db: Database, now: float, limit: int) -> list[Work]:
+    """Return open tasks of running runs whose deadline passed, the longest overdue first."""
+    found = await db.execute(
+        f"{_WORKS} WHERE t.state <> 'closed' AND t.due_at <= %s AND r.status = 'running' "
+        "ORDER BY t.due_at LIMIT %s",
+        (now, limit),
+    )
+    return [_work(row) for row in await found.fetchall()]
+
+
+async def progress(db: Database, tool: str, major: int) -> float:
+    """Return when the tool last claimed anything, 0 when never."""
+    found = await db.execute(
+        "SELECT claimed_at FROM tools WHERE tool = %s AND major = %s", (tool, major)
+    )
+    row = await found.fetchone()
+    return float(row[0]) if row else 0.0
+
+
+async def wake(db: Database, seen: Work, now: float, grace: float) -> Work | None:
+    """Make an overdue task claimable and due again; a parked one gets its next attempt."""
+    work = await _unmoved(db, seen)
+    if work is None:
+        return None
+    task = work.task
+    if task.state is TaskState.RETRYING:
+        attempt = task.attempt + 1
+        task = replace(
+            task,
+            attempt=attempt,
+            event_id=hop_id(task.run, task.instance, attempt),
+            emissions=0,
+            claims=0,
+            requested_at=now,
+        )
+    due_at = now + grace * 2 ** min(task.emissions, 6)
+    task = replace(task, state=TaskState.REQUESTED, due_at=due_at, emissions=task.emissions + 1)
+    await _update(db, task)
+    return replace(work, task=task)
+
+
+async def give_up(db: Database, seen: Work, outcome: str, now: float) -> TaskRow | None:
+    """Record a fault where no host did; the new token shuts out a late one."""
+    work = await _unmoved(db, seen)
+    if work is None:
+        return None
+    task = replace(
+        work.task,
+        state=TaskState.RECORDED,
+        outcome=outcome,
+        token=work.task.token + 1,
+        due_at=now,
+    )
+    await _update(db, task)
+    return task
+
+
+_standing = attrgetter("state", "token", "attempt", "due_at")
+
+
+async def _unmoved(db: Database, seen: Work) -> Work | None:
+    work, _ = await _held(db, seen.task.run, seen.task.instance)
+    if work is None or work.task.state is TaskState.CLOSED:
+        return None
+    return work if _standing(work.task) == _standing(seen.task) else None
+
+
+async def redrive(
+    db: Database, letter: Letter, at: float, edited: tuple[str, str] | None
+) -> Work | None:
+    """Reopen a faulted run at the letter's task: a new attempt, edited input if given."""
+    work, _ = await _held(db, letter.run or "", letter.instance or "")
+    if work is None or work.run.status != "faulted" or work.task.state is not TaskState.CLOSED:
+        return None
+    if not await letters.mark(db, letter.id, LetterStatus.OPEN, LetterStatus.REDRIVEN):
+        return None
+    task = work.task
+    attempt = task.attempt + 1
+    packed, digest = edited or (task.input, task.input_digest)
+    task = replace(
+        task,
+        attempt=attempt,
+        edition=task.edition + (edited is not None),
+        event_id=hop_id(task.run, task.instance, attempt),
+        input=packed,
+        input_digest=digest,
+        state=TaskState.REQUESTED,
+        token=task.token + 1,
+        due_at=at,
+        claims=0,
+        emissions=0,
+        outcome=None,
+        requested_at=at,
+    )
+    await _update(db, task)
+    await db.execute(  # the time in which the run stood still counts for none of its timers
+        "UPDATE tasks SET due_at = due_at + %(at)s - (SELECT ended_at FROM runs "
+        "WHERE id = %(run)s) WHERE run = %(run)s AND state = 'waiting'",
+        {"at": at, "run": task.run},
+    )
+    await db.execute(
+        "UPDATE runs SET status = 'running', error = NULL, ended_at = NULL WHERE id = %s",
+        (task.run,),
+    )
+    detail = {"attempt": attempt, "edited": edited is not None}
+    await runs.append(db, task.run, [Entry("redriven", at, task.reference, task.instance, detail)])
+    return await one(db, task.run, task.instance)
