@@ -1,0 +1,1 @@
+"""`call: openapi` of the Serverless Workflow DSL."""

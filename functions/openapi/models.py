@@ -1,0 +1,98 @@
+"""What an OpenAPI call takes and returns: the DSL's `OpenAPI Call`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from functions.host.web.limits import Limits
+from functions.host.web.response import Output
+
+
+class Settings(BaseSettings):
+    """The settings of the openapi tool."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TENDRIL_OPENAPI_", env_file=".env", extra="ignore"
+    )
+
+    timeout: float = Field(
+        30.0, gt=0, le=55, description="seconds the document may take, and then the operation"
+    )
+    max_bytes: int = Field(
+        10 * 1024 * 1024, gt=0, description="longest document or response that is read"
+    )
+    document_seconds: float = Field(
+        300.0, ge=0, description="seconds a fetched document is used before it is fetched again"
+    )
+
+    @property
+    def limits(self) -> Limits:
+        """What one exchange may take."""
+        return Limits(
+            self.timeout, self.max_bytes, "TENDRIL_OPENAPI_TIMEOUT", "TENDRIL_OPENAPI_MAX_BYTES"
+        )
+
+
+class Endpoint(BaseModel):
+    """Where a document lies."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    uri: str = Field(min_length=1, description="The document's URI, http or https.")
+
+
+class Description(BaseModel):
+    """The OpenAPI document: where it lies, or itself."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str | None = Field(None, description="The document's name, for people.")
+    endpoint: Annotated[str, Field(min_length=1)] | Endpoint | None = Field(
+        None, description="Where the document lies: its URI, or an object with it."
+    )
+    content: dict[str, Any] | None = Field(
+        None, description="The document itself, as an object; instead of an endpoint."
+    )
+
+    @model_validator(mode="after")
+    def _either(self) -> Self:
+        if (self.endpoint is None) == (self.content is None):
+            raise ValueError("give either 'endpoint' or 'content'")
+        return self
+
+    @property
+    def uri(self) -> str:
+        """The endpoint's URI in either of its forms, empty without one."""
+        return self.endpoint.uri if isinstance(self.endpoint, Endpoint) else self.endpoint or ""
+
+
+class In(BaseModel):
+    """One operation of an API."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    document: Description = Field(description="The document that describes the API.")
+    operation_id: str = Field(
+        alias="operationId", min_length=1, description="The operation's id in the document."
+    )
+    parameters: dict[str, Any] = Field(
+        default_factory=dict,
+        description="The operation's parameters by name. The names that are none of its own are "
+        "properties of the request body; 'body' is the whole of it.",
+    )
+    output: Output = Field(
+        "content",
+        description="raw: the content in base64; content: the content, deserialised; response: "
+        "status, headers and content.",
+    )
+    redirect: bool = Field(
+        default=False,
+        description="Whether statuses 300-399 are results instead of errors; none is followed.",
+    )
+
+
+class Out(RootModel[Any]):
+    """The base64 text, the content or the response object, as `output` chose."""

@@ -1,0 +1,115 @@
+"""The DSL's own calls end to end: a flow on a real platform, and a real server of each protocol."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import pytest
+from fastapi import FastAPI, Header, HTTPException
+
+from tests.support.serving import serving
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tests.support.local_platform import LocalPlatform
+
+OPENAPI = """
+document: {dsl: '1.0.3', namespace: test, name: pets, version: '1.0.0'}
+do:
+  - add:
+      call: openapi
+      with:
+        document: {endpoint: 'http://127.0.0.1:{port}/openapi.json'}
+        operationId: add_pet
+        parameters: {name: '${ .name }'}
+      output: {as: '$input + {id: .id, key: .key}'}
+  - find:
+      call: openapi
+      with:
+        document: {endpoint: {uri: '${ "http://127.0.0.1:\\(.port)/openapi.json" }'}}
+        operationId: get_pet
+        parameters: {pet_id: '${ .id }'}
+        output: response
+      output: {as: '{status: .statusCode, pet: .content, key: $input.key}'}
+"""
+REFUSED = """
+document: {dsl: '1.0.3', namespace: test, name: careful, version: '1.0.0'}
+do:
+  - try:
+      try:
+        - find:
+            call: openapi
+            with:
+              document: {endpoint: 'http://127.0.0.1:{port}/openapi.json'}
+              operationId: get_pet
+              parameters: {pet_id: 404}
+      catch:
+        errors:
+          with: {type: 'https://serverlessworkflow.io/spec/1.0.0/errors/communication'}
+        as: err
+        do:
+          - say: {set: {status: '${ $err.status }', detail: '${ $err.detail }'}}
+"""
+MISTAKES = """
+document: {dsl: '1.0.3', namespace: test, name: wrong, version: '1.0.0'}
+do:
+  - a:
+      call: openapi
+      with:
+        document: {endpoint: 'https://{host}/api'}
+        operationId: x
+        authentication: {basic: {use: s}}
+use: {secrets: [s]}
+"""
+
+
+def shop() -> FastAPI:
+    """Return an API that keeps pets and describes itself."""
+    app = FastAPI(generate_unique_id_function=lambda route: route.name)
+    pets: list[dict[str, Any]] = []
+
+    @app.post("/pets")
+    async def add_pet(
+        pet: dict[str, Any], idempotency_key: Annotated[str, Header()] = ""
+    ) -> dict[str, Any]:
+        pets.append(pet)
+        return {**pet, "id": len(pets) - 1, "key": idempotency_key}
+
+    @app.get("/pets/{pet_id}")
+    async def get_pet(pet_id: int) -> dict[str, Any]:
+        if pet_id >= len(pets):
+            raise HTTPException(404, "no such pet")
+        return pets[pet_id]
+
+    return app
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[str]:
+    """The shop's port."""
+    async with serving(shop()) as url:
+        yield url.rpartition(":")[2]
+
+
+async def test_openapi_calls(platform: LocalPlatform, api: str) -> None:
+    """Operations are found by their id, an effect carries the task's key, a refusal is caught."""
+    await platform.deploy(OPENAPI)
+    run = await platform.run("test/pets", {"port": api, "name": "Rex"})
+    assert run["status"] == "completed", run
+    assert run["output"]["pet"] == {"name": "Rex"}
+    assert run["output"]["status"] == 200
+    assert run["output"]["key"]
+    await platform.deploy(REFUSED)
+    caught = await platform.run("test/careful", {"port": api})
+    assert caught["status"] == "completed", caught
+    assert caught["output"]["status"] == 404
+    assert "no such pet" in caught["output"]["detail"]
+
+
+async def test_what_a_call_cannot_do_yet_is_told_at_the_door(platform: LocalPlatform) -> None:
+    """Deploying names the part of a built-in call that cannot be run, with its place."""
+    status, answer = await platform.api("POST", "/flows", data=MISTAKES.encode())
+    assert status == 400
+    messages = " ".join(error["message"] for error in answer["errors"])
+    assert "task 'a' uses 'with.authentication', which Tendril 0.1 cannot run yet" in messages
