@@ -3,29 +3,39 @@
 from __future__ import annotations
 
 import base64
+import json
+import sqlite3
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from aiohttp import web
 
+from events.envelope import parse, to_binary
+from events.vocabulary import read_hop
 from functions.dead_letter.burial import Burial
 from functions.flow.deploy import deploy
 from functions.flow.redrive import redrive
 from functions.flow.starting import start
 from functions.host.assembly import Platform, opened
-from functions.host.faults import Refused
+from functions.host.faults import Refused, respond
 from functions.host.hops import hop_event
+from functions.host.ledger import LedgerUnavailable
 from functions.host.ledger.rows import LetterStatus, RunStatus
+from functions.host.outcomes import Outcome
 from functions.host.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from events.envelope import Event
 
 TOOLS = Path(__file__).resolve().parents[3] / "benchmarks" / "tools"
 HEAD = "document: {dsl: '1.0.3', namespace: test, name: one, version: '1.0.0'}\ndo:\n"
 BARE = HEAD + "  - a: {call: ping, with: {n: 1}}\n"
+TWO = BARE + "  - b: {call: pong, with: {n: '${ .n }'}}\n"
 CAREFUL = (
     HEAD
     + """
@@ -37,10 +47,36 @@ CAREFUL = (
 )
 
 
+@dataclass
+class Sunk:
+    """The events that were published, and where."""
+
+    url: str = ""
+    events: list[Event] = field(default_factory=list)
+
+    async def take(self, request: web.Request) -> web.Response:
+        self.events.append(parse(list(request.headers.items()), await request.read()))
+        return web.Response(status=202)
+
+
 @pytest.fixture
-async def platform(tmp_path: Path) -> AsyncIterator[Platform]:
+async def sunk() -> AsyncIterator[Sunk]:
+    """A broker's door that keeps what it is given."""
+    made = Sunk()
+    app = web.Application()
+    app.router.add_post("/", made.take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
+    yield made
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def platform(tmp_path: Path, sunk: Sunk) -> AsyncIterator[Platform]:
     """The parts of a service, on a new data folder."""
-    async with opened(Settings(data=tmp_path, tools=str(TOOLS))) as made:
+    async with opened(Settings(data=tmp_path, tools=str(TOOLS), K_SINK=sunk.url)) as made:
         yield made
 
 
@@ -57,6 +93,15 @@ def undelivered(event: Event) -> Event:
     return event.with_(
         knativeerrordest="http://ping.example/", knativeerrorcode=404, knativeerrordata=said
     )
+
+
+@contextmanager
+def no_ledger(platform: Platform) -> Iterator[None]:
+    """Let the ledger find no tasks while the body runs."""
+    with closing(sqlite3.connect(platform.settings.data / "ledger.db")) as ledger:
+        ledger.execute("ALTER TABLE tasks RENAME TO away")
+        yield
+        ledger.execute("ALTER TABLE away RENAME TO tasks")
 
 
 async def test_what_catch_handled_is_not_redriven(platform: Platform) -> None:
@@ -98,3 +143,42 @@ async def test_a_late_letter_changes_nothing(platform: Platform) -> None:
     assert again
     assert again.status is RunStatus.CANCELLED
     assert await platform.objects.list("letters/") == [f"letters/{letter.id}"]
+
+
+async def test_a_letter_about_a_closed_task_emits_what_it_opened(
+    platform: Platform, sunk: Sunk
+) -> None:
+    """A reply that was lost with its delivery is made up for: the next task is asked for again."""
+    event = await started(platform, TWO)
+    claim = await platform.ledger.claim(read_hop(event), now=platform.clock(), lease=10, cold=False)
+    assert claim.work
+    following = await platform.settler.finish(claim.work, Outcome({"n": 2}), claim.scope)
+    assert following
+    [asked] = following.requests
+    assert sunk.events == [], "its host died before it could reply"
+    await Burial(platform).take(undelivered(event))
+    [again] = sunk.events
+    assert to_binary(again) == to_binary(await hop_event(asked, platform.blobs))
+    assert (again.subject, again.json()) == ("/do/1/b#1", {"n": 2})
+    [letter] = await platform.ledger.letters()
+    assert letter.status is LetterStatus.DISCARDED
+    run = await platform.ledger.run(asked.run.id)
+    assert run
+    assert run.status is RunStatus.RUNNING
+
+
+async def test_a_letter_is_stored_although_the_ledger_is_down(
+    platform: Platform, sunk: Sunk
+) -> None:
+    """The event is in the object store before the ledger is asked; the sink says 503: once more."""
+    event = undelivered(await started(platform, BARE))
+    with no_ledger(platform), pytest.raises(LedgerUnavailable) as raised:
+        await Burial(platform).take(event)
+    assert respond(raised.value).status_code == 503
+    [key] = await platform.objects.list("letters/")
+    assert json.loads(await platform.objects.get(key))["id"] == event.id
+    assert await platform.ledger.letters() == []
+    await Burial(platform).take(event)
+    [letter] = await platform.ledger.letters()
+    assert (f"letters/{letter.id}", letter.status) == (key, LetterStatus.OPEN)
+    assert sunk.events == []
