@@ -75,7 +75,7 @@ def _headers(plan: Plan, present: Mapping[str, Any]) -> dict[str, str]:
 def _url(plan: Plan, present: Mapping[str, Any]) -> URL:
     paths = {each.name: each for each in plan.parameters if each.where == "path"}
     path = _NAMED.sub(
-        lambda name: _segment(plan, paths.get(name[1]), name[1], present), _path(plan)
+        lambda name: _segment(plan, paths.get(name[1]), name[1], present), plan.operation.path
     )
     pairs = [
         pair
