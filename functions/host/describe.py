@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+import events  # noqa: F401 - before the user's folder is searched, which may have another
+
 if TYPE_CHECKING:
     from functions.host.tool import Tool
 

@@ -33,6 +33,7 @@ async def parse_apart(data: bytes, form: str, charset: str | None, limits: Limit
         return await asyncio.to_thread(parse, data, form, charset)
     process = await asyncio.create_subprocess_exec(
         sys.executable,
+        "-P",
         "-m",
         "functions.text_collection.reader",
         *(form, charset or "", str(limits.seconds), str(limits.memory)),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from knative import interpreter
 from knative.cli.address import noted
 from knative.cli.client import Platform
 from knative.cli.console import progress
@@ -48,6 +48,7 @@ def started(data: Path) -> Iterator[Platform]:
     with _ending_on_terminate(), log.open("ab") as output:
         process = subprocess.Popen(  # noqa: S603 - our own module
             command(0, data),
+            env=interpreter.environment(),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -66,8 +67,11 @@ def started(data: Path) -> Iterator[Platform]:
 
 
 def command(port: int, data: Path) -> list[str]:
-    """Return the command line of the local runtime; port 0 takes a free one."""
-    return [sys.executable, "-m", "knative.local", "--port", str(port), "--data", str(data)]
+    """Return the command line of the local runtime; port 0 takes a free one.
+
+    It wants the environment that `interpreter.environment` returns.
+    """
+    return interpreter.program("knative.local", "--port", str(port), "--data", str(data))
 
 
 def _ready(process: subprocess.Popen[bytes], data: Path, log: Path) -> Platform:

@@ -6,6 +6,8 @@ import signal
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
+from knative import interpreter
+
 if TYPE_CHECKING:
     from types import FrameType
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 def main() -> None:
     """Run one command and end the process with its exit code; 130 after Ctrl-C."""
     signal.signal(signal.SIGINT, _interrupt)
+    interpreter.settle()
     sys.exit(run(sys.argv[1:]))
 
 

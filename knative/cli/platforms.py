@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from events import source
+from knative import interpreter
 from knative.cli import options
 from knative.cli.child import command
 from knative.cli.console import emit, say
@@ -39,7 +40,7 @@ def up(
             say(f"{name:<12} {place}")
     sys.stdout.flush()
     arguments = command(port, data)
-    os.execv(arguments[0], arguments)  # noqa: S606 - no shell is wanted
+    os.execve(arguments[0], arguments, interpreter.environment())  # noqa: S606 - no shell is wanted
 
 
 def render(

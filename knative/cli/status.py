@@ -3,11 +3,11 @@
 import json as codec
 import re
 import subprocess
-import sys
 from typing import Annotated, Any
 
 import typer
 
+from knative import interpreter
 from knative.cli import options
 from knative.cli.address import find
 from knative.cli.client import Platform
@@ -104,8 +104,13 @@ def _plain(value: Any) -> Any:
 
 def _functions() -> list[dict[str, Any]]:
     """Ask the functions, which this package may not import, in a process of their own."""
-    command = [sys.executable, "-m", "functions.host.settings", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - ours
+    done = subprocess.run(  # noqa: S603 - our own module
+        interpreter.program("functions.host.settings", "--json"),
+        env=interpreter.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode != 0:
         reason = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
         raise CommandError(Exit.FAILURE, f"the functions' settings cannot be read: {reason[0]}")

@@ -1,13 +1,13 @@
 """`tendril new tool`: a folder to start a tool from."""
 
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from knative import interpreter
 from knative.cli import options
 from knative.cli.console import emit, progress, say
 from knative.cli.exits import EXPLAINED, CommandError, Exit, UsageError
@@ -59,9 +59,12 @@ def _write(folder: Path, contents: Mapping[str, str]) -> None:
 
 def _describe(folder: Path) -> None:
     """Generate function.yaml from the models, in a process that may import the functions."""
-    command = [sys.executable, "-m", "functions.host.describe", str(folder)]
     done = subprocess.run(  # noqa: S603 - our own module
-        command, capture_output=True, text=True, check=False
+        interpreter.program("functions.host.describe", str(folder)),
+        env=interpreter.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode != 0:
         reason = done.stderr.strip().splitlines()[-1:] or ["no reason given"]

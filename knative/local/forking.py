@@ -130,11 +130,16 @@ def become(job: Job, lifeline_pipe: int) -> None:
         _execute(job["argv"], job["env"])
     lifeline.watch(lifeline_pipe)
     gc.enable()
-    path = [part for part in job["env"].get("PYTHONPATH", "").split(os.pathsep) if part]
-    sys.path[:] = [job["folder"], *path, *(part for part in sys.path[1:] if part not in path)]
+    sys.path[:] = _search_path(job)
     sys.argv = list(job["argv"])
     importlib.invalidate_caches()
     runpy.run_module(job["module"], run_name="__main__", alter_sys=True)
+
+
+def _search_path(job: Job) -> list[str]:
+    """Return where the service's modules are: as in a process of its own, the folder last."""
+    path = [part for part in job["env"].get("PYTHONPATH", "").split(os.pathsep) if part]
+    return list(dict.fromkeys([*path, *sys.path, job["folder"]]))
 
 
 def _execute(argv: list[str], environment: dict[str, str]) -> NoReturn:

@@ -13,6 +13,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from knative import interpreter
 from knative.local import forking, memory
 
 if TYPE_CHECKING:
@@ -63,13 +64,13 @@ def spawn(seed: Seed) -> Planted:
     arguments = [str(theirs.fileno()), str(read), *seed.preload]
     with theirs, seed.log.open("ab") as log:
         process = subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-m", "knative.local.forking", *arguments],
+            interpreter.program("knative.local.forking", *arguments),
             pass_fds=(theirs.fileno(), read),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
-            env={**os.environ, "PYTHONPATH": _pythonpath(seed)},
+            env={**os.environ, "PYTHONPATH": _search_path(seed)},
         )
     os.close(read)
     return Planted(process.pid, ours, write, process.wait)
@@ -94,6 +95,5 @@ def fork(seed: Seed) -> Planted:
     return Planted(pid, ours, write, lambda: os.waitpid(pid, 0))
 
 
-def _pythonpath(seed: Seed) -> str:
-    parts = [*map(str, seed.path), os.environ.get("PYTHONPATH", "")]
-    return os.pathsep.join(part for part in parts if part)
+def _search_path(seed: Seed) -> str:
+    return interpreter.search_path(*map(str, seed.path), os.environ.get("PYTHONPATH", ""))

@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from knative import interpreter
 from knative.local.process import Command
 
 if TYPE_CHECKING:
@@ -36,10 +37,9 @@ class Surroundings:
     def command(self, deployment: Deployment, port: int) -> Command:
         """Return what starts `deployment` on `port`."""
         service = deployment.service
-        argv = service.annotations.command or (*service.container.command, *service.container.args)
         return Command(
             name=service.name,
-            argv=_executable(argv, forked=_module(deployment) is not None),
+            argv=_executable(_argv(deployment), forked=_module(deployment) is not None),
             environment=self._variables(deployment, port),
             folder=self.folder,
             log=self.log(service.name),
@@ -65,23 +65,39 @@ class Surroundings:
         }
 
     def _path(self, deployment: Deployment) -> str:
+        """Return the PYTHONPATH: ours first, so that no tool's neighbour takes our names."""
         inherited = self.environment.get("PYTHONPATH", "")
-        own = str(deployment.root) if deployment.root in self.tools else ""
-        return os.pathsep.join(part for part in (own, inherited) if part)
+        if deployment.root not in self.tools:
+            return interpreter.search_path(inherited)
+        started = _is_module(_argv(deployment)) and not _module(deployment)
+        # where `python -m` looks without `-P`; a process that is forked looks there last
+        folder = str(self.folder) if started else ""
+        return interpreter.search_path(str(deployment.root), inherited, folder)
+
+
+def _argv(deployment: Deployment) -> tuple[str, ...]:
+    service = deployment.service
+    return tuple(
+        service.annotations.command or (*service.container.command, *service.container.args)
+    )
+
+
+def _is_module(argv: Sequence[str]) -> bool:
+    return len(argv) > 2 and argv[0] in _PYTHONS and argv[1] == "-m"  # noqa: PLR2004
 
 
 def _module(deployment: Deployment) -> str | None:
     """Return the module of `python -m MODULE ...`, if a template may run it."""
     annotations = deployment.service.annotations
     command = annotations.command or ()
-    if annotations.preload and len(command) > 2 and command[0] in _PYTHONS and command[1] == "-m":  # noqa: PLR2004
-        return command[2]
-    return None
+    return command[2] if annotations.preload and _is_module(command) else None
 
 
 def _executable(argv: Sequence[str], *, forked: bool) -> tuple[str, ...]:
     if forked:
         return tuple(argv[2:])
     if argv and argv[0] in _PYTHONS:
-        return (sys.executable, *argv[1:])
+        # a script's folder is its own; a module's would be the one that the platform runs in
+        safe = ("-P",) if _is_module(argv) else ()
+        return (sys.executable, *safe, *argv[1:])
     return tuple(argv)
