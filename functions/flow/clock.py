@@ -8,6 +8,7 @@ import logging
 from typing import TYPE_CHECKING, Final, Self
 
 from events.errors import ErrorType, Problem
+from functions.flow.schedules import keep
 from functions.host.faults import SinkUnavailable
 from functions.host.ledger import LedgerUnavailable
 from functions.host.ledger.rows import TaskState, Work
@@ -56,6 +57,7 @@ class Clock:
         """Attend to everything overdue; return how many rows that were."""
         now = self._platform.clock()
         await self._emitter.flush(None, now - _OUTBOX_AGE)
+        await keep(self._platform, now)
         overdue = await self._ledger.overdue(now, _BATCH)
         for work in overdue:
             await self._attend(work, now)

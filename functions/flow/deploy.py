@@ -9,9 +9,10 @@ from events.flow.catalog import UnknownFunction
 from events.flow.check import check
 from events.flow.correlate import exact_type, filters_of
 from events.flow.parse import FlowError, parse
+from events.flow.timetable import timetable_of
 from functions.host.catalog import load
 from functions.host.faults import Refused
-from functions.host.ledger.rows import Door, FlowRow
+from functions.host.ledger.rows import Door, FlowRow, Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +30,8 @@ async def deploy(platform: Platform, text: str) -> tuple[FlowRow, bool]:
     """
     parsed = _checked(platform, text)
     row = _row(parsed, text, load(platform.settings.tools))
-    answer = await platform.ledger.deploy(row, _doors(row, parsed))
+    doors, schedule = _doors(row, parsed), _schedule(row, parsed)
+    answer = await platform.ledger.deploy(row, doors, schedule)
     if answer == "conflict":
         raise Refused(
             409,
@@ -107,3 +109,10 @@ def _doors(row: FlowRow, parsed: Parsed) -> list[Door]:
         )
         for condition in filters_of(parsed.flow)
     ]
+
+
+def _schedule(row: FlowRow, parsed: Parsed) -> Schedule | None:
+    table = timetable_of(parsed.flow)
+    if table is None:
+        return None
+    return Schedule(row.digest, table.kind, table.spec, table.first(row.deployed_at))

@@ -117,3 +117,17 @@ async def test_a_flow_that_times_out_is_a_dead_letter(platform: LocalPlatform) -
     status, problem = await platform.api("POST", f"/deadletters/{letter['id']}/redrive")
     assert status == 409
     assert "run" in problem["detail"]
+
+
+async def test_a_flow_runs_by_its_schedule(platform: LocalPlatform) -> None:
+    """A deployed flow starts by itself, again after a restart, and calls tools like any other."""
+    body = "schedule: {every: PT1S}\ndo: [{p: {call: ping, with: {n: 1}}}]"
+
+    async def three() -> bool:
+        _, answer = await platform.api("GET", "/runs?flow=time/beat&status=completed")
+        return len(answer["runs"]) >= 3
+
+    await platform.deploy(flow("beat", body))
+    await platform.kill()
+    await platform.start()
+    await until(three, 30, "the flow has run three times")

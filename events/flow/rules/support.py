@@ -38,9 +38,6 @@ NOT_YET_IN_TASKS: Final = (
     Feature("export.schema.resource"),
 )
 NOT_YET_IN_FLOWS: Final = (
-    Feature("schedule.every"),
-    Feature("schedule.cron"),
-    Feature("schedule.after"),
     Feature("schedule.on.all"),
     Feature("schedule.on.any"),
     Feature("schedule.on.one.correlate"),

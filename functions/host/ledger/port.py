@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Outgoing,
         RunRow,
         RunStatus,
+        Schedule,
         TaskRow,
         Transition,
         Work,
@@ -37,8 +38,16 @@ class LedgerUnavailable(Exception):  # noqa: N818 - the state, not a mistake of 
 class Flows(Protocol):
     """Deployed flows and the doors that start them."""
 
-    async def deploy(self, flow: FlowRow, doors: Sequence[Door]) -> Deployed:
+    async def deploy(
+        self, flow: FlowRow, doors: Sequence[Door], schedule: Schedule | None = None
+    ) -> Deployed:
         """Store a version; `conflict` when it exists with another digest."""
+
+    async def scheduled(self, now: float) -> list[Schedule]:
+        """Return the newest versions' schedules that are due, and those whose run has ended."""
+
+    async def reschedule(self, seen: Schedule, due_at: float | None, run: str | None) -> bool:
+        """Set a schedule's next time and run; False when it is not as it was seen."""
 
     async def flow(self, digest: str) -> FlowRow | None:
         """Return a flow by its digest."""

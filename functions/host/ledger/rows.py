@@ -73,6 +73,22 @@ class Door:
 
 
 @dataclass(frozen=True, slots=True)
+class Schedule:
+    """When the newest version of a flow starts by itself, and where that stands."""
+
+    digest: str
+    kind: str
+    spec: str
+    """As in `events.flow.timetable.Timetable`."""
+    due_at: float | None
+    """The next nominal time; None while the run is going on that an `after` counts from."""
+    run: str | None = None
+    """That run."""
+    ended_at: float | None = None
+    """When it ended; not stored here."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunRow:
     """One run as it stands."""
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Outgoing,
         RunRow,
         RunStatus,
+        Schedule,
         TaskRow,
         Transition,
         Work,
@@ -62,8 +63,16 @@ class SqliteLedger:
         self._readers.shutdown()
         self._reader.close()
 
-    async def deploy(self, flow: FlowRow, doors: Sequence[Door]) -> Deployed:
-        return await self._write(partial(flows.deploy, flow=flow, doors=doors))
+    async def deploy(
+        self, flow: FlowRow, doors: Sequence[Door], schedule: Schedule | None = None
+    ) -> Deployed:
+        return await self._write(lambda db: flows.deploy(db, flow, doors, schedule))
+
+    async def scheduled(self, now: float) -> list[Schedule]:
+        return await self._read(lambda db: flows.scheduled(db, now))
+
+    async def reschedule(self, seen: Schedule, due_at: float | None, run: str | None) -> bool:
+        return await self._write(lambda db: flows.reschedule(db, seen, due_at, run))
 
     async def flow(self, digest: str) -> FlowRow | None:
         return await self._read(partial(flows.by_digest, digest=digest))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import orjson
 import semver
 
-from functions.host.ledger.rows import Door, FlowRow
+from functions.host.ledger.rows import Door, FlowRow, Schedule
 
 if TYPE_CHECKING:
     import sqlite3
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 _COLUMNS = "digest, namespace, name, version, title, definition, source, functions, deployed_at"
 
 
-def deploy(db: sqlite3.Connection, flow: FlowRow, doors: Sequence[Door]) -> Deployed:
+def deploy(
+    db: sqlite3.Connection, flow: FlowRow, doors: Sequence[Door], schedule: Schedule | None
+) -> Deployed:
     """Insert a version and move the doors to the newest one."""
     known = db.execute(
         "SELECT digest FROM flows WHERE namespace = ? AND name = ? AND version = ?",
@@ -44,8 +46,35 @@ def deploy(db: sqlite3.Connection, flow: FlowRow, doors: Sequence[Door]) -> Depl
         "INSERT INTO doors (digest, type, filter) VALUES (?, ?, ?)",
         [(flow.digest, door.type, orjson.dumps(door.filter).decode()) for door in doors],
     )
+    if schedule:
+        db.execute(
+            "INSERT INTO schedules VALUES (?, ?, ?, ?, ?)",
+            (schedule.digest, schedule.kind, schedule.spec, schedule.due_at, schedule.run),
+        )
     _mark_newest(db, flow.namespace, flow.name)
     return "created"
+
+
+def scheduled(db: sqlite3.Connection, now: float) -> list[Schedule]:
+    """Return what a clock has to do something about."""
+    rows = db.execute(
+        "SELECT s.digest, s.kind, s.spec, s.due_at, s.run, r.ended_at FROM schedules s "
+        "JOIN flows f ON f.digest = s.digest AND f.newest = 1 LEFT JOIN runs r ON r.id = s.run "
+        "WHERE s.due_at <= ? OR (s.due_at IS NULL AND r.ended_at IS NOT NULL) ORDER BY s.due_at",
+        (now,),
+    ).fetchall()
+    return [Schedule(*row) for row in rows]
+
+
+def reschedule(
+    db: sqlite3.Connection, seen: Schedule, due_at: float | None, run: str | None
+) -> bool:
+    """Compare and set."""
+    done = db.execute(
+        "UPDATE schedules SET due_at = ?, run = ? WHERE digest = ? AND due_at IS ? AND run IS ?",
+        (due_at, run, seen.digest, seen.due_at, seen.run),
+    )
+    return done.rowcount == 1
 
 
 def _mark_newest(db: sqlite3.Connection, namespace: str, name: str) -> None:

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     import sqlite3
 
-VERSION: Final = 1
-
 TASK: Final = (
     "run", "instance", "scope", "reference", "tool", "major", "version", "attempt", "edition",
     "event_id", "cause", "input", "input_digest", "state", "due_at", "token", "claims",
@@ -58,10 +56,16 @@ CREATE INDEX letters_by_time ON letters (stored_at);
 CREATE TABLE unmatched (id TEXT PRIMARY KEY, event TEXT, at REAL) WITHOUT ROWID;
 CREATE INDEX unmatched_by_time ON unmatched (at);
 """
+_SCHEDULES: Final = """
+CREATE TABLE schedules (digest TEXT PRIMARY KEY, kind TEXT, spec TEXT, due_at REAL, run TEXT);
+"""
+_MIGRATIONS: Final = (_TABLES, _SCHEDULES)
+"""What makes each version from the one before, version 1 first."""
+VERSION: Final = len(_MIGRATIONS)
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Create the tables in an empty file; refuse one that a newer Tendril wrote."""
+    """Bring the tables up to date, from none on; refuse those that a newer Tendril wrote."""
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version == VERSION:
         return
@@ -70,6 +74,7 @@ def migrate(connection: sqlite3.Connection) -> None:
             f"the ledger's tables have version {version}, this Tendril knows {VERSION}; "
             "start the newer Tendril that wrote it, or choose another data folder"
         )
-    for statement in _TABLES.split(";"):
-        connection.execute(statement)
+    for script in _MIGRATIONS[version:]:
+        for statement in script.split(";"):
+            connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {VERSION}")
