@@ -53,11 +53,11 @@ def execute(arguments: list[str]) -> int:
 
 
 def _report(error: CommandError) -> None:
-    """Say on stderr what went wrong: a problem as problem+json, else a plain line."""
-    if error.problem is not None:
-        typer.echo(json.dumps(error.problem, ensure_ascii=False, indent=2), err=True)
-    if error.problem is None or error.message not in error.problem.values():
+    """Say on stderr what went wrong: a problem as problem+json and nothing else, or a line."""
+    if error.problem is None:
         typer.echo(error.message, err=True)
+    else:
+        typer.echo(json.dumps(error.problem, ensure_ascii=False, indent=2), err=True)
 
 
 def _version(

@@ -33,6 +33,12 @@ def note(text: str) -> None:
     typer.echo(text, err=True)
 
 
+def aside(text: str) -> None:
+    """Print a line on a terminal's stderr; nothing where a program reads it."""
+    if sys.stderr.isatty():
+        note(text)
+
+
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], empty: str) -> None:
     """Print aligned rows on stdout; the sentence `empty` where there are none."""
     if not rows:

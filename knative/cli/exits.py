@@ -25,7 +25,7 @@ EXPLAINED = (
 
 
 class CommandError(Exception):
-    """Ends the command with `code`; `message` and, where there is one, `problem` go to stderr."""
+    """Ends the command with `code`; `problem` goes to stderr, `message` where there is none."""
 
     def __init__(self, code: Exit, message: str, problem: dict[str, Any] | None = None) -> None:
         super().__init__(message)

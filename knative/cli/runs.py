@@ -4,20 +4,21 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
 from knative.cli import options
 from knative.cli.address import find
 from knative.cli.client import FLOW, Platform, segment, with_query
-from knative.cli.console import emit, note, progress, table
+from knative.cli.console import aside, emit, progress, table
 from knative.cli.exits import CommandError, Exit, Unreachable, UsageError
 from knative.cli.values import given
 
 ENDED = frozenset({"completed", "faulted", "cancelled"})
 LONGEST_WAIT = 10.0
 """Seconds that starting a run waits for its end; the client asks again after that."""
+GONE: Final = "its platform is gone with it; start one with `tendril up` to trace runs"
 
 Target = Annotated[
     str,
@@ -44,7 +45,7 @@ def run(
 ) -> None:
     """Run a flow and print its output as JSON."""
     value = given(input_, "--input")
-    with _ready(target, wait=wait) as (platform, reference):
+    with _ready(target, wait=wait) as (platform, reference, lasting):
         patience = min(timeout, LONGEST_WAIT) if wait else 0.0
         with progress("running"):
             started = start(platform, reference, value, key, patience)
@@ -52,7 +53,7 @@ def run(
             emit(started, compact=json)
             return
         finished = follow(platform, started, timeout)
-    emit(outcome(finished, timeout), compact=json)
+    emit(outcome(finished, timeout, lasting=lasting), compact=json)
 
 
 def runs(
@@ -106,16 +107,27 @@ def follow(
     return run
 
 
-def outcome(run: dict[str, Any], timeout: float) -> Any:
-    """Return a completed run's output; end the command with the right code otherwise."""
+def outcome(run: dict[str, Any], timeout: float, *, lasting: bool = True) -> Any:
+    """Return a completed run's output; end the command with the right code otherwise.
+
+    A `lasting` platform still knows the run when the command has ended.
+    """
     if run["status"] == "completed":
         return run.get("output")
-    identity = run["id"]
-    look = f"see `tendril trace {identity}`"
+    look = f"see `tendril trace {run['id']}`" if lasting else GONE
     if run["status"] in ENDED:
-        raise CommandError(Exit.FAULTED, f"run {identity} {run['status']}; {look}", _error(run))
-    waited = f"run {identity} is still {run['status']} after {timeout:g} s; {look}"
+        raise failed(run, look)
+    waited = f"run {run['id']} is still {run['status']} after {timeout:g} s; {look}"
     raise CommandError(Exit.RUNNING, waited)
+
+
+def failed(run: dict[str, Any], hint: str) -> CommandError:
+    """Return how a command ends whose run faulted or was cancelled.
+
+    The problem is the run's error with two members more: `run`, its id, and `hint`.
+    """
+    problem = {**_error(run), "run": run["id"], "hint": hint}
+    return CommandError(Exit.FAULTED, f"run {run['id']} {run['status']}; {hint}", problem)
 
 
 def split(reference: str) -> tuple[str, str, str | None]:
@@ -135,23 +147,27 @@ def _error(run: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def _ready(target: str, *, wait: bool) -> Iterator[tuple[Platform, str]]:
-    """Give the platform and the flow's reference; a file is checked and deployed on the way."""
+def _ready(target: str, *, wait: bool) -> Iterator[tuple[Platform, str, bool]]:
+    """Give the platform, the flow's reference, and whether the platform outlives the command.
+
+    A file is checked and deployed on the way.
+    """
     if Path(target).suffix not in {".yaml", ".yml", ".json"}:
         split(target)
-        yield Platform(find().url), target
+        yield Platform(find().url), target, True
         return
     from knative.cli.flows import checked_text, put  # lazy: only files pay for the flow parser
 
     text = checked_text(Path(target))
-    with _some_platform(wait=wait) as platform:
+    with _some_platform(wait=wait) as (platform, lasting):
         deployed = put(platform, text, target)
-        yield platform, f"{deployed['namespace']}/{deployed['name']}:{deployed['version']}"
+        reference = f"{deployed['namespace']}/{deployed['name']}:{deployed['version']}"
+        yield platform, reference, lasting
 
 
 @contextmanager
-def _some_platform(*, wait: bool) -> Iterator[Platform]:
-    """Give the platform that is up, or one that lives as long as this command."""
+def _some_platform(*, wait: bool) -> Iterator[tuple[Platform, bool]]:
+    """Give the platform that is up (True), or one that lives as long as this command (False)."""
     address = find()
     platform = Platform(address.url)
     try:
@@ -160,10 +176,10 @@ def _some_platform(*, wait: bool) -> Iterator[Platform]:
         if address.named or not wait:
             raise
     else:
-        yield platform
+        yield platform, True
         return
     from knative.cli.child import ephemeral  # lazy: starts processes
 
-    note("no platform is up: running on one of its own, gone when the run ends")
+    aside("no platform is up: running on one of its own, gone when the run ends")
     with ephemeral() as own:
-        yield own
+        yield own, False

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from knative.cli.demo.documents import ADDED, Document, Repair
-from knative.cli.exits import CommandError, Exit
 from knative.cli.flows import put
 from knative.cli.letters import LETTERS, resend
+from knative.cli.runs import failed
 from knative.cli.send import post
 from knative.cli.values import read_file
 
@@ -26,6 +26,7 @@ INGEST: Final = "examples/ingest"
 ANSWER: Final = "examples/answer"
 HOOK: Final = "/services/webhook/hooks/question"
 SOURCE: Final = "/demo/documents"
+LOOK: Final = "start `tendril up --data FOLDER` on the demo's data and see `tendril trace RUN`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +76,7 @@ class Stage:
         run = self.watcher.runs_of(ANSWER, [event])[event]
         ended = self.watcher.follow(run, "question")
         if ended["status"] != "completed":
-            problem = ended.get("error")
-            raise CommandError(Exit.FAULTED, f"run {run} {ended['status']}", problem)
+            raise failed(ended, LOOK)
         output: dict[str, Any] = ended["output"]
         self.teller.result("answer", {"question": question, **output}, _answer_lines(output))
         return output
@@ -94,7 +94,7 @@ class Stage:
         resend(self.platform, letter["id"], {"input": _repaired(letter, repair.whole)})
         ended = self.watcher.follow(run, about)
         if ended["status"] != "completed":
-            raise CommandError(Exit.FAULTED, f"run {run} {ended['status']}", ended.get("error"))
+            raise failed(ended, LOOK)
         self.teller.remark(f"run {run} completed", run=run)
         return ended
 

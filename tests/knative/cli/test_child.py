@@ -25,6 +25,13 @@ do:
       set: {twice: "${ .n * 2 }"}
 """
 
+FAILS = """\
+document: {dsl: '1.0.3', namespace: demo, name: fails, version: '1.0.0'}
+do:
+  - stop:
+      raise: {error: {type: 'https://example.com/no', status: 418, title: 'No'}}
+"""
+
 
 @pytest.fixture
 def surroundings(tmp_path: Path) -> dict[str, str]:
@@ -53,6 +60,27 @@ def test_run_of_a_file_brings_its_own_platform(
     assert (done.returncode, json.loads(done.stdout)) == (0, {"twice": 42}), done.stderr
     assert list((tmp_path / "temporary").iterdir()) == []
     assert _processes_in(tmp_path / "temporary") == []
+
+
+def test_a_run_that_faults_on_its_own_platform_says_so_in_json(
+    tmp_path: Path, surroundings: dict[str, str]
+) -> None:
+    """Its problem+json is the whole of stderr, so that a program can read why the run failed."""
+    (tmp_path / "fails.yaml").write_text(FAILS)
+    done = subprocess.run(
+        [sys.executable, "-m", "knative.cli.main", "run", "fails.yaml"],
+        cwd=tmp_path,
+        env={**surroundings, "TENDRIL_WITHOUT": "inference"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (3, "")
+    problem = json.loads(done.stderr)
+    assert (problem["title"], problem["status"], problem["instance"]) == ("No", 418, "/do/0/stop")
+    assert problem["run"]
+    assert "tendril up" in problem["hint"]
 
 
 def test_up_serves_until_ctrl_c(

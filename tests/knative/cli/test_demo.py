@@ -96,14 +96,17 @@ def test_the_question_goes_by_webhook_and_its_answer_has_sources(
 
 
 def test_an_answer_that_faults_ends_the_demo_with_its_problem(stage: Stage, platform: Any) -> None:
-    """A faulted run is exit code 3 with the run's problem."""
+    """A faulted run is exit code 3 with the run's problem, its id, and where to look."""
     platform.answer("POST /services/webhook/hooks/question", {"id": "e1"}, status=202)
     platform.answer(RUNS, {"runs": [{"id": "r1", "input": [{"id": "e1"}]}]})
     platform.answer(f"{RUNS}/r1/events", _history("faulted"))
     platform.answer(f"{RUNS}/r1", {"id": "r1", "status": "faulted", "error": {"title": "No"}})
     with pytest.raises(CommandError) as raised:
         stage.ask("How many?")
-    assert (raised.value.code, raised.value.problem) == (3, {"title": "No"})
+    assert raised.value.code == 3
+    assert raised.value.problem is not None
+    assert raised.value.problem.items() >= {"title": "No", "run": "r1"}.items()
+    assert "tendril up --data" in raised.value.problem["hint"]
 
 
 def test_a_broken_document_is_redriven_with_the_whole_one(

@@ -52,13 +52,23 @@ def test_run_pins_a_version_and_hands_over_the_key(tendril: Any, platform: Any) 
 def test_a_run_that_failed_exits_3_with_its_problem(
     tendril: Any, platform: Any, status: str
 ) -> None:
-    """Faulted and cancelled are 3; problem+json stands on stderr and nothing on stdout."""
+    """Faulted and cancelled are 3; stderr is problem+json as a whole, and stdout is empty."""
     problem = {"type": "about:blank", "title": "No", "status": 400, "detail": "no such thing"}
     platform.answer(START, _run(status, error=problem))
     done = tendril("run", "demo/hello")
     assert (done.returncode, done.stdout) == (3, "")
-    assert json.JSONDecoder().raw_decode(done.stderr)[0] == problem
-    assert "tendril trace r1" in done.stderr
+    hint = "see `tendril trace r1`"
+    assert json.loads(done.stderr) == {**problem, "run": "r1", "hint": hint}
+
+
+def test_a_run_that_was_cancelled_without_an_error_has_a_problem_too(
+    tendril: Any, platform: Any
+) -> None:
+    """A run without an error gets a problem that names its state."""
+    platform.answer(START, _run("cancelled"))
+    done = tendril("run", "demo/hello")
+    assert done.returncode == 3
+    assert json.loads(done.stderr)["title"] == "Run cancelled"
 
 
 def test_a_run_that_goes_on_exits_4(tendril: Any, platform: Any) -> None:
