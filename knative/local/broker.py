@@ -21,7 +21,7 @@ from knative.local.tables import Change, Kept, Owed, StoreError
 from knative.local.trigger_queue import CONCURRENCY, KEPT_IN_MEMORY, Delivery
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from events.envelope import Event
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 DEFAULT_ADDRESS: Final = "default/default"
 DEFAULT_TTL: Final = 255
 """Subscribers an event and the replies it leads to may pass, one after the other."""
+
+PARTITION: Final = "partitionkey"
+"""The extension that an ordered Trigger goes by."""
 
 _TTL: Final = re.compile(r"-?[0-9]{1,10}")
 
@@ -123,7 +126,9 @@ class Broker:
         owed = self._store.open()
         known = [row for row in owed if row.trigger in self._triggers]
         self._orphaned = len(owed) - len(known)
-        self._dispatcher.take(self._resumed(row) for row in known)
+        ordered = any(trigger.ordered for trigger in self._triggers.values())
+        partitions = self._store.partitions() if ordered else {}
+        self._dispatcher.take(self._resumed(row, partitions) for row in known)
         self._accepting = True
 
     async def drain(self, grace: float = 30.0) -> None:
@@ -214,6 +219,8 @@ class Broker:
         change.events.append(kept)
         for trigger in triggers:
             delivery = Delivery(self._store.delivery_number(), kept.seq, trigger, kept)
+            if trigger.ordered:
+                delivery.partition = named.get(PARTITION)
             change.deliveries.append(delivery.owed())
             deliveries.append(delivery)
 
@@ -245,14 +252,17 @@ class Broker:
         self._store.write(change, committed)
         await done
 
-    def _resumed(self, row: Owed) -> Delivery:
+    def _resumed(self, row: Owed, partitions: Mapping[int, str]) -> Delivery:
+        trigger = self._triggers[row.trigger]
+        waits = trigger.ordered and row.failure is None
         return Delivery(
             id=row.id,
             event=row.event,
-            trigger=self._triggers[row.trigger],
+            trigger=trigger,
             attempt=row.attempt,
             due=row.due,
             failure=row.failure,
+            partition=partitions.get(row.event) if waits else None,
         )
 
 

@@ -31,6 +31,7 @@ from knative.delivery import (
 )
 from knative.local import exchange
 from knative.local.exchange import Failure
+from knative.local.lanes import Lanes
 from knative.local.tables import Kept, StoreError
 from knative.local.trigger_queue import CONCURRENCY, Delivery, TriggerQueue
 
@@ -89,6 +90,7 @@ class Dispatcher:
         self._concurrency = concurrency
         self._waits = None if disorder is None else disorder.waits()
         self._queues: dict[str, TriggerQueue] = {}
+        self._lanes = Lanes()
         self._references: dict[int, int] = {}
         self._timers: set[asyncio.TimerHandle] = set()
         self._dead: dict[int, Delivery] = {}
@@ -102,8 +104,8 @@ class Dispatcher:
 
     @property
     def waiting(self) -> int:
-        """Deliveries in a queue, without a slot."""
-        return sum(queue.waiting for queue in self._queues.values())
+        """Deliveries without a slot: in a queue, or behind another in their order."""
+        return self._lanes.waiting + sum(queue.waiting for queue in self._queues.values())
 
     @property
     def active(self) -> int:
@@ -129,7 +131,8 @@ class Dispatcher:
             self._references[delivery.event] = references + 1
             if delivery.failure is not None:
                 self._dead[delivery.id] = delivery
-            self._schedule(delivery, delivery.due - now)
+            if delivery.partition is None or self._lanes.enter(delivery):
+                self._schedule(delivery, delivery.due - now)
 
     async def stop(self, grace: float) -> None:
         """Start nothing more and let attempts under way end within `grace` seconds."""
@@ -246,6 +249,7 @@ class Dispatcher:
         delivery.attempt, delivery.due = 0, 0.0
         self._dead[delivery.id] = delivery
         self._store.update(delivery.owed())
+        self._let_pass(delivery)
         await self._to_sink(delivery, kept, delivery.failure)
 
     async def _to_sink(self, delivery: Delivery, kept: Kept, failure: Failure) -> None:
@@ -292,9 +296,19 @@ class Dispatcher:
         """Close a delivery; `committed` says that its row is gone already."""
         self._live -= 1
         self._dead.pop(delivery.id, None)
+        self._let_pass(delivery)
         if not committed:
             self._store.finish(delivery.id)
         self._references[delivery.event] -= 1
         if not self._references[delivery.event]:
             del self._references[delivery.event]
             self._store.forget(delivery.event)
+
+    def _let_pass(self, delivery: Delivery) -> None:
+        """Begin with the next one in order, if this one had anything behind it."""
+        if delivery.partition is None:
+            return
+        following = self._lanes.leave(delivery)
+        delivery.partition = None
+        if following is not None:
+            self._schedule(following, following.due - self._now())

@@ -21,7 +21,10 @@ Key = tuple[str | None, ...]
 
 @dataclass(frozen=True, slots=True)
 class TriggerSpec:
-    """One Trigger, resolved: `broker` is `namespace/name`, `subscriber` a URL."""
+    """One Trigger, resolved: `broker` is `namespace/name`, `subscriber` a URL.
+
+    `ordered` asks for one delivery at a time among events of the same `partitionkey`.
+    """
 
     name: str
     subscriber: str
@@ -29,6 +32,7 @@ class TriggerSpec:
     namespace: str = "default"
     broker: str = "default/default"
     delivery: DeliverySpec = field(default=BROKER_DEFAULT)
+    ordered: bool = False
 
     @property
     def key(self) -> str:

@@ -88,6 +88,10 @@ class Store:
         self._thread.start()
         return owed
 
+    def partitions(self) -> dict[int, str]:
+        """Return the partition keys of the stored events that have one; only before any write."""
+        return tables.partitions(self._connection)
+
     def event_number(self) -> int:
         """Return a number no stored event has."""
         self._next_event += 1

@@ -125,6 +125,13 @@ def resume(connection: sqlite3.Connection) -> list[Owed]:
     ]
 
 
+def partitions(connection: sqlite3.Connection) -> dict[int, str]:
+    """Return the `partitionkey` of each event that has one."""
+    key = "json_extract(CAST(attributes AS TEXT), '$.partitionkey')"
+    statement = f"SELECT seq, {key} AS key FROM events WHERE key IS NOT NULL"  # noqa: S608 - our own words
+    return {seq: str(partition) for seq, partition in connection.execute(statement)}
+
+
 def load(connection: sqlite3.Connection, seq: int) -> Kept | None:
     """Return one event; None when it is forgotten already."""
     row = connection.execute(

@@ -27,7 +27,8 @@ class Delivery:
     """One event on its way to one Trigger's subscriber; with `failure`, to the sink.
 
     `attempt` counts the attempts made at where it goes now. A `ghost` is a duplicate made by
-    disorder: its reply counts, its failure does not.
+    disorder: its reply counts, its failure does not. `partition` is the key of the event's order,
+    where there is one to keep.
     """
 
     id: int
@@ -38,6 +39,7 @@ class Delivery:
     due: float = 0.0
     failure: Failure | None = None
     ghost: bool = False
+    partition: str | None = None
 
     def owed(self) -> Owed:
         """Return the row that keeps this over a restart."""

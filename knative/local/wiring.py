@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from knative import filters
 from knative.delivery import BROKER_DEFAULT, BackoffPolicy, DeliverySpec
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
     from knative.resources import DeliverySpec as Written
     from knative.resources import Resource
+
+
+ORDER: Final = "kafka.eventing.knative.dev/delivery.order"
+"""The annotation of Knative's Kafka broker, kept here as it is understood there."""
+ORDERED, UNORDERED = "ordered", "unordered"
 
 
 class WiringError(ValueError):
@@ -50,7 +55,18 @@ def _trigger(trigger: Trigger, known: dict[str, Broker]) -> TriggerSpec:
         subscriber=url_of(trigger.spec.subscriber, trigger.namespace),
         filter=filters.compile(trigger.spec.filter, trigger.spec.filters),
         delivery=_delivery(trigger, broker),
+        ordered=_ordered(trigger),
     )
+
+
+def _ordered(trigger: Trigger) -> bool:
+    """Whether events of one `partitionkey` keep their order on the way to the subscriber."""
+    order = trigger.metadata.annotations.get(ORDER, UNORDERED)
+    if order not in {ORDERED, UNORDERED}:
+        raise WiringError(
+            f"the Trigger {trigger.name}: {ORDER} is {ORDERED} or {UNORDERED}, not {order!r}"
+        )
+    return order == ORDERED
 
 
 def _delivery(trigger: Trigger, broker: Broker) -> DeliverySpec:

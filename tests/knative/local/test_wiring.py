@@ -102,3 +102,25 @@ def test_reserved_namespace() -> None:
     text = BROKER.replace("{name: default}", "{name: default, namespace: services}")
     with pytest.raises(wiring.WiringError, match="reserved"):
         wiring.brokers(load(text))
+
+
+@pytest.mark.parametrize(
+    ("annotations", "ordered"),
+    [
+        ("", False),
+        (", annotations: {kafka.eventing.knative.dev/delivery.order: unordered}", False),
+        (", annotations: {kafka.eventing.knative.dev/delivery.order: ordered}", True),
+    ],
+)
+def test_order(annotations: str, ordered: bool) -> None:
+    """A Trigger asks for order by the annotation that Knative's Kafka broker knows."""
+    text = TRIGGER.replace("name: mine", f"name: mine{annotations}")
+    (trigger,) = wiring.triggers(load(BROKER + text))
+    assert trigger.ordered is ordered
+
+
+def test_an_unknown_order_is_refused() -> None:
+    """An order that no broker knows is named with those there are."""
+    annotation = "name: mine, annotations: {kafka.eventing.knative.dev/delivery.order: strict}"
+    with pytest.raises(wiring.WiringError, match="is ordered or unordered, not 'strict'"):
+        wiring.triggers(load(BROKER + TRIGGER.replace("name: mine", annotation)))
