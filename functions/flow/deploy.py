@@ -39,6 +39,8 @@ async def deploy(platform: Platform, text: str) -> tuple[FlowRow, bool]:
             f"{row.namespace}/{row.name}:{row.version} is deployed with other content; versions "
             "are immutable: raise document.version and deploy again",
         )
+    if answer == "same":
+        row = await platform.ledger.flow(row.digest) or row  # as it was deployed, and when
     return row, answer == "created"
 
 
