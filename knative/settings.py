@@ -40,6 +40,29 @@ class Settings(BaseSettings):
     max_event_bytes: int = Field(
         default=1024 * 1024, gt=0, description="largest body the broker takes, in bytes"
     )
+    max_source_rate: float = Field(
+        default=0.0,
+        ge=0,
+        description="events a second that one CloudEvents source may publish, before its events "
+        "are refused with 429; 0 for no limit",
+    )
+    max_undelivered: int = Field(
+        default=500_000,
+        ge=0,
+        description="deliveries the broker may owe before it refuses events with 503; 0 for no "
+        "bound",
+    )
+    max_undelivered_bytes: int = Field(
+        default=2 * 1024**3,
+        ge=0,
+        description="bytes of events it may hold undelivered before it does; 0 for no bound",
+    )
+    min_free_bytes: int = Field(
+        default=256 * 1024**2,
+        ge=0,
+        description="bytes of disk that have to stay free below the data folder, or it does; 0 "
+        "for no bound",
+    )
     delivery_concurrency: int = Field(
         default=64, gt=0, description="deliveries one Trigger may have under way"
     )

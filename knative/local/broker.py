@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -16,6 +18,7 @@ from events.attributes import EnvelopeError, canonical
 from knative.local import exchange
 from knative.local.dispatch import Dispatcher, TtlUsedUp
 from knative.local.matching import TriggerIndex, TriggerSpec
+from knative.local.pressure import Bounds, Busy, Pressure
 from knative.local.store import Store
 from knative.local.tables import Change, Kept, Owed, StoreError
 from knative.local.trigger_queue import CONCURRENCY, KEPT_IN_MEMORY, Delivery
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
 DEFAULT_ADDRESS: Final = "default/default"
 DEFAULT_TTL: Final = 255
 """Subscribers an event and the replies it leads to may pass, one after the other."""
+
+NO_BOUNDS: Final = Bounds()
 
 PARTITION: Final = "partitionkey"
 """The extension that an ordered Trigger goes by."""
@@ -87,7 +92,10 @@ class StuckLetter:
 
 
 class Broker:
-    """All Brokers of one platform, over one store; `addresses` are `namespace/name`."""
+    """All Brokers of one platform, over one store; `addresses` are `namespace/name`.
+
+    `free` says how many bytes of disk are free; without it, those of the store's folder.
+    """
 
     def __init__(
         self,
@@ -99,6 +107,8 @@ class Broker:
         addresses: Iterable[str] = (DEFAULT_ADDRESS,),
         concurrency: int = CONCURRENCY,
         disorder: Disorder | None = None,
+        bounds: Bounds = NO_BOUNDS,
+        free: Callable[[], int] | None = None,
     ) -> None:
         self._triggers = {trigger.key: trigger for trigger in triggers}
         self._indexes = {
@@ -115,6 +125,11 @@ class Broker:
             concurrency=concurrency,
             disorder=disorder,
         )
+        # the check of an arriving event is this one comparison
+        self._most = bounds.deliveries or sys.maxsize
+        self._pressure = Pressure(
+            bounds, self._store.used, free or (lambda: shutil.disk_usage(store_path.parent).free)
+        )
         self._accepting = False
         self._storing = True
         self._accepted = 0
@@ -129,6 +144,7 @@ class Broker:
         ordered = any(trigger.ordered for trigger in self._triggers.values())
         partitions = self._store.partitions() if ordered else {}
         self._dispatcher.take(self._resumed(row, partitions) for row in known)
+        self._pressure.start()
         self._accepting = True
 
     async def drain(self, grace: float = 30.0) -> None:
@@ -137,6 +153,7 @@ class Broker:
         Events are accepted until then, for the functions under way to emit; what is not
         delivered waits on disk for the next start.
         """
+        self._pressure.stop()
         await self._dispatcher.stop(grace)
         self._accepting = False
         await self._store.close()
@@ -148,13 +165,15 @@ class Broker:
     async def accept_all(self, events: Sequence[Event], address: str = DEFAULT_ADDRESS) -> None:
         """Take all events in one transaction, or none.
 
-        Raises UnknownBroker, NotAccepting, StoreError, or EnvelopeError for a TTL that is none
-        or used up.
+        Raises UnknownBroker, NotAccepting, Busy, StoreError, or EnvelopeError for a TTL that is
+        none or used up.
         """
         if address not in self._indexes:
             raise UnknownBroker(address)
         if not self._accepting:
             raise NotAccepting
+        if self._dispatcher.live >= self._most or self._pressure.reason is not None:
+            raise Busy(self._pressure.reason or self._too_many())
         arrived = [(event, _ttl(event)) for event in events]
         await self._take(arrived, address, None)
         self._accepted += len(arrived)
@@ -180,6 +199,12 @@ class Broker:
     def stuck(self) -> list[StuckLetter]:
         """Return the dead letters that their sinks have refused so far."""
         return [_stuck(delivery) for delivery in self._dispatcher.dead if delivery.attempt]
+
+    def _too_many(self) -> str:
+        return (
+            f"{self._dispatcher.live} deliveries are not done yet, and {self._most} may be"
+            " (TENDRIL_MAX_UNDELIVERED)"
+        )
 
     async def _publish(self, reply: Event, answered: Kept, ends: int | None) -> bool:
         """Accept a subscriber's reply and end its delivery with the same commit."""

@@ -11,6 +11,7 @@ from events.envelope import parse
 from knative.delivery import DeliveryFailed, Response
 from knative.local.addresses import BrokerAddress, ServiceAddress, resolve
 from knative.local.broker import NotAccepting, UnknownBroker
+from knative.local.pressure import Busy
 from knative.local.refusal import Refusal
 from knative.local.tables import StoreError
 
@@ -68,7 +69,7 @@ class Courier:
             return Refusal(400, "Bad Request", str(error)).response()
         except UnknownBroker:
             return Refusal(404, "Not Found", f"there is no broker {address}").response()
-        except (NotAccepting, StoreError) as error:
+        except (NotAccepting, Busy, StoreError) as error:
             return Refusal(503, "Service Unavailable", str(error)).response()
         return Response(202, [], b"")
 

@@ -6,6 +6,7 @@ Source: knative/eventing `pkg/broker/ingress/ingress_handler.go`.
 
 from __future__ import annotations
 
+import math
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
@@ -16,12 +17,16 @@ from events.attributes import EnvelopeError
 from events.envelope import Event, is_batch, parse, parse_batch
 from events.errors import ErrorType
 from knative.local.broker import NotAccepting, UnknownBroker
+from knative.local.pressure import Busy
+from knative.local.rates import TooMany
 from knative.local.tables import StoreError, StoreFull
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from starlette.types import Receive, Scope, Send
+
+    from knative.local.rates import Rates
 
 MAX_BODY: Final = 1024 * 1024
 """Bytes of one request's body."""
@@ -31,12 +36,6 @@ _LENGTH: Final = b"content-length"
 _TYPE: Final = b"content-type"
 _NO_BODY: Final = (_LENGTH, b"0")
 _RETRY: Final = (b"retry-after", b"1")
-_OPTIONS: Final = [
-    _ALLOW,
-    (b"webhook-allowed-origin", b"*"),
-    (b"webhook-allowed-rate", b"*"),
-    _NO_BODY,
-]
 
 
 class Accepts(Protocol):
@@ -71,16 +70,19 @@ class Refusal(Exception):  # noqa: N818 - a value on its way to the client
 
 
 class Ingress:
-    """The ASGI application; `limit` is the largest body in bytes."""
+    """The ASGI application; `limit` is the largest body in bytes, `rates` bound each source."""
 
-    def __init__(self, broker: Accepts, *, limit: int = MAX_BODY) -> None:
+    def __init__(
+        self, broker: Accepts, *, limit: int = MAX_BODY, rates: Rates | None = None
+    ) -> None:
         self._broker = broker
         self._limit = limit
+        self._rates = rates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["method"] == "OPTIONS":
-            await _answer(send, HTTPStatus.OK, _OPTIONS)
+            await _answer(send, HTTPStatus.OK, self._handshake())
             return
         try:
             await self._accept(scope, receive)
@@ -95,6 +97,8 @@ class Ingress:
         body = await self._body(scope, receive)
         try:
             events = parse_batch(headers, body) if is_batch(headers) else [parse(headers, body)]
+            if self._rates is not None:
+                self._rates.take(events)
             await self._broker.accept_all(events, address)
         except EnvelopeError as error:
             detail = f"not a CloudEvent this broker takes: {error}"
@@ -103,8 +107,12 @@ class Ingress:
         except UnknownBroker:
             detail = f"there is no broker {address}: check the namespace and the name in the path"
             raise Refusal(HTTPStatus.NOT_FOUND, detail) from None
+        except TooMany as error:
+            raise _throttled(error) from None
         except NotAccepting:
             raise _unavailable("the broker is starting or stopping: send the event again") from None
+        except Busy as error:
+            raise _unavailable(f"nothing was stored: {error}; send the event later") from None
         except StoreFull as error:
             raise _unavailable(f"nothing was stored: {error}") from None
         except StoreError as error:
@@ -127,6 +135,12 @@ class Ingress:
             parts.append(part)
             more = message.get("more_body", False)
         return b"".join(parts)
+
+    def _handshake(self) -> list[tuple[bytes, bytes]]:
+        """Return the webhook handshake's headers; a rate is in requests per minute."""
+        rate = b"*" if self._rates is None else b"%d" % max(1, int(self._rates.rate * 60))
+        origin = (b"webhook-allowed-origin", b"*")
+        return [_ALLOW, origin, (b"webhook-allowed-rate", rate), _NO_BODY]
 
     def _too_large(self) -> Refusal:
         detail = f"the body is larger than {self._limit} bytes: put large values into the object"
@@ -156,6 +170,16 @@ def _headers(scope: Scope) -> list[tuple[str, str]]:
         for name, value in scope["headers"]
         if name.startswith(b"ce-") or name == _TYPE
     ]
+
+
+def _throttled(error: TooMany) -> Refusal:
+    wait = math.ceil(error.wait)
+    return Refusal(
+        HTTPStatus.TOO_MANY_REQUESTS,
+        f"{error}: send the event again in {wait} s",
+        {"source": error.source},
+        ((b"retry-after", b"%d" % wait),),
+    )
 
 
 def _unavailable(detail: str) -> Refusal:

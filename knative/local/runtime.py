@@ -28,6 +28,8 @@ from knative.local.gateway import Gateway
 from knative.local.ingress import Ingress
 from knative.local.listener import Server, listening, url_of
 from knative.local.planting import fork, seed
+from knative.local.pressure import Bounds
+from knative.local.rates import Rates
 from knative.local.revision import Liveness
 from knative.local.sources import PingSources
 from knative.local.surroundings import Surroundings
@@ -100,7 +102,7 @@ async def _serve(plan: Plan, listener: socket.socket, planted: Planted) -> None:
     courier = Courier(activator)
     broker = courier.broker = _broker(plan, courier)
     sources = _sources(plan, courier)
-    gateway = Gateway(activator, Ingress(broker, limit=plan.settings.max_event_bytes), url)
+    gateway = Gateway(activator, _ingress(plan.settings, broker), url)
     async with AsyncExitStack() as stack:  # closes in the opposite order
         broker.start()
         server = Server(gateway, listener)
@@ -151,7 +153,18 @@ def _broker(plan: Plan, courier: Courier) -> Broker:
         addresses=wiring.brokers(plan.resources),
         concurrency=settings.delivery_concurrency,
         disorder=Disorder.parse(settings.disorder) if settings.disorder else None,
+        bounds=Bounds(
+            deliveries=settings.max_undelivered,
+            size=settings.max_undelivered_bytes,
+            free=settings.min_free_bytes,
+        ),
     )
+
+
+def _ingress(settings: Settings, broker: Broker) -> Ingress:
+    rate = settings.max_source_rate
+    rates = Rates(rate, time.monotonic) if rate else None
+    return Ingress(broker, limit=settings.max_event_bytes, rates=rates)
 
 
 def _sources(plan: Plan, courier: Courier) -> PingSources:

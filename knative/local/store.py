@@ -60,6 +60,7 @@ class Store:
         self._lazy = Change()
         self._lazy_timer: asyncio.TimerHandle | None = None
         self._reads: list[_Read] = []
+        self._measures: list[asyncio.Future[int]] = []
         self._waiting: deque[_Write] = deque()
         self._alone: deque[_Write] = deque()
         self._group: list[_Write] = []
@@ -130,6 +131,13 @@ class Store:
         self._begin_soon()
         return await future
 
+    async def used(self) -> int:
+        """Return the bytes that what is stored takes in the file. Raises StoreError."""
+        future: asyncio.Future[int] = self._loop.create_future()
+        self._measures.append(future)
+        self._begin_soon()
+        return await future
+
     async def close(self) -> None:
         """Write what is left, end the thread and close the file."""
         if self._thread is None:
@@ -165,6 +173,7 @@ class Store:
     def _begin(self) -> None:
         """Stage the next group and have it committed; the connection is the loop's till then."""
         self._read()
+        self._measure()
         while self._waiting or self._alone:
             self._group = self._next_group()
             together = Change()
@@ -191,6 +200,16 @@ class Store:
                 read.future.set_result(tables.load(self._connection, read.seq))
             except sqlite3.Error as error:
                 read.future.set_exception(tables.translated(error, self._path))
+
+    def _measure(self) -> None:
+        measures, self._measures = self._measures, []
+        for future in measures:
+            if future.done():
+                continue
+            try:
+                future.set_result(tables.used(self._connection))
+            except sqlite3.Error as error:
+                future.set_exception(tables.translated(error, self._path))
 
     def _staged(self, change: Change) -> StoreError | None:
         try:

@@ -159,6 +159,16 @@ def stage(connection: sqlite3.Connection, change: Change) -> None:
         raise
 
 
+def used(connection: sqlite3.Connection) -> int:
+    """Return the bytes that rows take, without the pages that wait to be used again."""
+    counts = [
+        connection.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("page_count", "freelist_count", "page_size")
+    ]
+    pages, unused, size = map(int, counts)
+    return (pages - unused) * size
+
+
 def shrink(connection: sqlite3.Connection) -> None:
     """Give pages that nothing uses back to the file system."""
     [[free]] = connection.execute("PRAGMA freelist_count").fetchall()

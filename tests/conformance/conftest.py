@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from knative.local.courier import Courier
+    from knative.local.rates import Rates
 
 ADDRESSES = ("default/default", "default/second")
 Headers = list[tuple[str, str]]
@@ -143,17 +144,23 @@ class Knative:
             delivery=DeliverySpec(dead_letter_sink=sink, **delivery),
         )
 
-    async def start(self, *triggers: TriggerSpec) -> None:
-        """Serve a broker with these Triggers."""
+    async def start(
+        self, *triggers: TriggerSpec, rates: Rates | None = None, **options: Any
+    ) -> None:
+        """Serve a broker with these Triggers; `rates` are the door's, all else the broker's."""
         path = self._folder / "broker.db"
         self.broker = Broker(
-            path, triggers, self.courier.deliver, now=time.time, addresses=ADDRESSES
+            path, triggers, self.courier.deliver, now=time.time, addresses=ADDRESSES, **options
         )
         self.courier.broker = self.broker
         self.broker.start()
         door = socket.create_server(("127.0.0.1", 0))
         config = uvicorn.Config(
-            Ingress(self.broker), http="httptools", ws="none", lifespan="off", log_config=None
+            Ingress(self.broker, rates=rates),
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
         )
         self._server = uvicorn.Server(config)
         self._serving = asyncio.create_task(self._server.serve(sockets=[door]))

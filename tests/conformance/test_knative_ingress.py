@@ -5,6 +5,7 @@ Source: knative/specs `eventing/data-plane.md` and knative/eventing's ingress ha
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ import orjson
 import pytest
 
 from events.envelope import to_batch, to_structured
+from knative.local.pressure import Bounds
+from knative.local.rates import Rates
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -92,6 +95,23 @@ async def test_options_is_the_webhook_handshake(knative: Knative) -> None:
     assert headers["allow"] == "POST, OPTIONS"
     assert headers["webhook-allowed-origin"] == "*"
     assert headers["webhook-allowed-rate"] == "*"
+
+
+async def test_too_many_from_one_source_are_429(knative: Knative) -> None:
+    """A source over its rate is told when to come again; the handshake told it the rate."""
+    await knative.start(knative.trigger("x"), rates=Rates(0.5, time.monotonic))
+    handshake = dict((await knative.request("OPTIONS")).headers)
+    assert handshake["webhook-allowed-rate"] == "30"
+    assert (await knative.request()).status == 202
+    response = await knative.request()
+    assert response.status == 429
+    assert dict(response.headers)["retry-after"] == "2"
+    document = problem(response)
+    assert document["source"] == "/test"
+    assert "more than 0.5 events a second" in document["detail"]
+    other = await knative.request(headers=EVENT | {"ce-source": "/other"})
+    assert other.status == 202
+    assert knative.broker.stats().accepted == 2
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
@@ -223,6 +243,21 @@ async def test_a_full_store_is_503(knative: Knative) -> None:
     assert "free some disk space" in problem(response)["detail"]
     connection.execute("PRAGMA max_page_count = 100000").fetchall()
     assert (await knative.request(body=body)).status == 202
+
+
+async def test_too_much_owed_is_503(knative: Knative, answer: type[Answer]) -> None:
+    """While as much is undelivered as may be, events are refused with Retry-After."""
+    knative.subscribers.answer("x", answer(202, wait=0.5), answer(202))
+    await knative.start(knative.trigger("x"), bounds=Bounds(deliveries=1))
+    assert (await knative.request()).status == 202
+    response = await knative.request()
+    assert response.status == 503
+    assert dict(response.headers)["retry-after"]
+    assert "TENDRIL_MAX_UNDELIVERED" in problem(response)["detail"]
+    await knative.settled()
+    assert (await knative.request()).status == 202
+    await knative.settled()
+    assert len(knative.subscribers.requests["x"]) == 2
 
 
 async def test_a_stopping_broker_is_503(knative: Knative) -> None:

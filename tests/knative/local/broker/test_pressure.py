@@ -1,0 +1,148 @@
+"""Back-pressure: events are refused while too much is owed, and taken again when it is less."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from events.envelope import Event, create, to_binary
+from knative.delivery import Response
+from knative.local.pressure import Bounds, Busy
+
+if TYPE_CHECKING:
+    from knative.local.matching import TriggerSpec
+    from tests.knative.local.broker.conftest import Platform
+
+Make = Callable[..., Any]
+Eventually = Callable[..., Awaitable[None]]
+Trigger = Callable[..., "TriggerSpec"]
+
+
+def held(platform: Platform, reply: Event | None = None) -> asyncio.Event:
+    """Have the subscriber wait for what is returned, then answer."""
+    gate = asyncio.Event()
+
+    async def answer(_: Event) -> Response:
+        await gate.wait()
+        if reply is None:
+            return Response(202, [])
+        headers, body = to_binary(reply)
+        return Response(200, list(headers.items()), body)
+
+    platform.subscribers.answers["http://x/"] = answer
+    return gate
+
+
+async def test_so_many_deliveries_and_no_more(
+    platform: Platform, trigger: Trigger, event: Make, eventually: Eventually
+) -> None:
+    """At the bound an event is refused whole, naming setting and count; below it, one is taken."""
+    gate = held(platform)
+    broker = platform.start(trigger("x", "a"), bounds=Bounds(deliveries=3))
+    for number in range(3):
+        await broker.accept(event(str(number)))
+    with pytest.raises(Busy, match=r"3 deliveries .*, and 3 may be \(TENDRIL_MAX_UNDELIVERED\)"):
+        await broker.accept_all([event("3"), event("4")])
+    assert broker.stats().accepted == 3
+    gate.set()
+    await eventually(lambda: broker.stats().delivered == 3)
+    await broker.accept(event("3"))
+    await eventually(lambda: broker.stats().delivered == 4)
+
+
+async def test_what_a_restart_finds_counts(
+    platform: Platform, trigger: Trigger, event: Make
+) -> None:
+    """Deliveries owed from before are deliveries owed."""
+    held(platform)
+    broker = platform.start(trigger("x", "a"), bounds=Bounds(deliveries=1))
+    await broker.accept(event("1"))
+    await platform.stop()
+    broker = platform.start(trigger("x", "a"), bounds=Bounds(deliveries=1))
+    with pytest.raises(Busy):
+        await broker.accept(event("2"))
+
+
+async def test_replies_are_taken(
+    platform: Platform, trigger: Trigger, event: Make, eventually: Eventually
+) -> None:
+    """A reply is stored under pressure: refusing it would keep its delivery owed."""
+    gate = held(platform, create(id="r", source="/r", type="b", data={}))
+    platform.subscribers.hang("http://y/")
+    broker = platform.start(trigger("x", "a"), trigger("y", "b"), bounds=Bounds(deliveries=1))
+    await broker.accept(event("1"))
+    gate.set()
+    await eventually(lambda: platform.subscribers.ids("http://y/") == ["r"])
+    assert broker.stats().failed == 0
+    with pytest.raises(Busy):
+        await broker.accept(event("2"))
+
+
+async def test_so_many_bytes_and_no_more(
+    platform: Platform, trigger: Trigger, event: Make, eventually: Eventually
+) -> None:
+    """The bytes of undelivered events are bounded; once delivered they count no more."""
+    gate = held(platform)
+    broker = platform.start(trigger("x", "a"), bounds=Bounds(size=1_000_000))
+
+    async def fill() -> None:
+        for number in range(1000):
+            await broker.accept(event(str(number), data="x" * 50_000))
+            await asyncio.sleep(0.02)
+
+    with pytest.raises(Busy, match=r"1000000 may be \(TENDRIL_MAX_UNDELIVERED_BYTES\)"):
+        await fill()
+    # a look each 0.25 s, an event each 0.02 s
+    assert 20 <= broker.stats().stored < 100
+    gate.set()
+    await eventually(lambda: broker.stats().stored == 0)
+    await eventually(lambda: broker._pressure.reason is None)
+    await broker.accept(event("again"))
+
+
+async def test_so_much_disk_stays_free(
+    platform: Platform, trigger: Trigger, event: Make, eventually: Eventually, caplog: Any
+) -> None:
+    """Events are refused while less is free than has to be, which the log says once."""
+    free = [1000]
+    broker = platform.start(trigger("x", "a"), bounds=Bounds(free=500), free=lambda: free[0])
+    await broker.accept(event("1"))
+    free[0] = 499
+    await eventually(lambda: "events are refused" in caplog.text)
+    with pytest.raises(Busy, match=r"499 bytes .* 500 have to be \(TENDRIL_MIN_FREE_BYTES\)"):
+        await broker.accept(event("2"))
+    await asyncio.sleep(0.6)
+    assert caplog.text.count("events are refused") == 1
+    free[0] = 500
+    await eventually(lambda: "events are taken again" in caplog.text)
+    await broker.accept(event("2"))
+
+
+async def test_the_disk_is_the_stores(
+    platform: Platform, trigger: Trigger, event: Make, eventually: Eventually
+) -> None:
+    """Without being told, the broker looks at the disk its store lies on."""
+    broker = platform.start(trigger("x", "a"), bounds=Bounds(free=1 << 60))
+    await eventually(lambda: broker._pressure.reason is not None)
+    with pytest.raises(Busy, match="free some disk space"):
+        await broker.accept(event("1"))
+
+
+async def test_a_disk_that_cannot_be_told_ends_nothing(
+    platform: Platform, trigger: Trigger, eventually: Eventually, caplog: Any
+) -> None:
+    """After an error of the file system the broker looks again."""
+    answers: list[int | OSError] = [1000, OSError("stale handle"), 0]
+
+    def free() -> int:
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    broker = platform.start(trigger("x", "a"), bounds=Bounds(free=500), free=free)
+    await eventually(lambda: "cannot tell how full the disk is: stale handle" in caplog.text)
+    await eventually(lambda: broker._pressure.reason is not None)
