@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 TOOLS = Path(__file__).parent / "tools"
 SEED = int(os.environ.get("TENDRIL_CHAOS_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
+KINDS = [(who, deed) for who in ("runtime", "function") for deed in ("kill", "freeze")]
 ENDED = {"completed", "faulted", "cancelled"}
 
 
@@ -73,43 +74,53 @@ class Monkey:
 
     def __init__(self, platform: LocalPlatform, luck: random.Random) -> None:
         self._platform, self._luck = platform, luck
-        self.deeds: Counter[str] = Counter()
+        self._first = luck.sample(KINDS, len(KINDS))
+        self.deeds: Counter[tuple[str, str]] = Counter()
+        """How often each kind of deed was done."""
+        self.victims: Counter[str] = Counter()
 
     async def act(self) -> None:
-        """Do one deed: mostly to a function, sometimes to broker and activator themselves."""
+        """Do one deed: first each kind once, then mostly one to a function."""
         await asyncio.sleep(self._luck.uniform(0.1, 0.8))
-        victim = self._luck.choice(["runtime", "function", "function", "function"])
-        freeze = self._luck.random() < 0.4
-        if victim == "runtime":
-            await self._runtime(freeze=freeze)
-        else:
-            await self._function(freeze=freeze)
+        kind = self._first[0] if self._first else self._any()
+        who, deed = kind
+        victim = await (self._runtime(deed) if who == "runtime" else self._function(deed))
+        if victim:
+            self.deeds[kind] += 1
+            self.victims[f"{victim} {deed}"] += 1
+            self._first = self._first[1:]
 
-    async def _runtime(self, *, freeze: bool) -> None:
-        if freeze:
+    def _any(self) -> tuple[str, str]:
+        who = self._luck.choice(["runtime", "function", "function", "function"])
+        return who, "freeze" if self._luck.random() < 0.4 else "kill"
+
+    async def _runtime(self, deed: str) -> str:
+        if deed == "freeze":
             self._platform.signal(signal.SIGSTOP)
             await asyncio.sleep(self._luck.uniform(0.2, 1.5))
             self._platform.signal(signal.SIGCONT)
         else:
             await self._platform.kill()
             await self._platform.start()
-        self.deeds["runtime frozen" if freeze else "runtime killed"] += 1
+        return "runtime"
 
-    async def _function(self, *, freeze: bool) -> None:
+    async def _function(self, deed: str) -> str | None:
+        """Do it to one that runs; None when there was none any more."""
         try:
             services = await self._platform.services()
         except (aiohttp.ClientError, TimeoutError):
-            return
+            return None
         running = sorted((name, s["pid"]) for name, s in services.items() if s["pid"])
         if not running:
-            return
+            return None
         name, pid = self._luck.choice(running)
         with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGSTOP if freeze else signal.SIGKILL)
-            if freeze:
+            os.kill(pid, signal.SIGSTOP if deed == "freeze" else signal.SIGKILL)
+            if deed == "freeze":
                 await asyncio.sleep(self._luck.uniform(0.2, 3.0))
                 os.kill(pid, signal.SIGCONT)
-            self.deeds[f"{name} {'frozen' if freeze else 'killed'}"] += 1
+            return name
+        return None
 
 
 async def insist(call: Callable[[], Any]) -> Any:
@@ -122,7 +133,10 @@ async def insist(call: Callable[[], Any]) -> Any:
         await asyncio.sleep(0.2)
 
 
-async def chaos(platform: LocalPlatform, counting: Counting, runs: int, deeds: int) -> None:
+async def chaos(
+    platform: LocalPlatform, counting: Counting, runs: int, deeds: int, minutes: float
+) -> None:
+    """Start runs among deeds, and see every one of them end right within `minutes`."""
     luck = random.Random(SEED)
     print(f"\nTENDRIL_CHAOS_SEED={SEED}")
     await platform.deploy(flow(counting.url))
@@ -137,16 +151,19 @@ async def chaos(platform: LocalPlatform, counting: Counting, runs: int, deeds: i
         )
         return str(made["id"])
 
-    starting = [asyncio.create_task(one(number)) for number in range(runs)]
-    while monkey.deeds.total() < deeds:
-        await monkey.act()
-    ids = await asyncio.gather(*starting)
-    ended = [await finished(platform, run_id) for run_id in ids]
-    print(dict(monkey.deeds))
-    assert [run["output"] for run in ended] == [{"n": n * 10 + 5} for n in range(runs)]
-    assert len(counting.keys) == runs * 5, "one idempotency key for each task"
-    for run_id in ids:
-        await recorded_once(platform, run_id)
+    async with asyncio.timeout(minutes * 60):
+        async with asyncio.TaskGroup() as group:
+            starting = [group.create_task(one(number)) for number in range(runs)]
+            while monkey.deeds.total() < deeds:
+                await monkey.act()
+        ids = [started.result() for started in starting]
+        ended = [await finished(platform, run_id) for run_id in ids]
+        print(dict(monkey.victims))
+        assert monkey.deeds.keys() == set(KINDS)
+        assert [run["output"] for run in ended] == [{"n": n * 10 + 5} for n in range(runs)]
+        assert len(counting.keys) == runs * 5, "one idempotency key for each task"
+        for run_id in ids:
+            await recorded_once(platform, run_id)
 
 
 async def finished(platform: LocalPlatform, run_id: str) -> dict[str, Any]:
@@ -181,10 +198,10 @@ def environment() -> dict[str, str]:
 
 async def test_a_little_chaos(platform: LocalPlatform, counting: Counting) -> None:
     """30 runs through 8 kills and freezes end right: one result and one key for each task."""
-    await chaos(platform, counting, runs=30, deeds=8)
+    await chaos(platform, counting, runs=30, deeds=8, minutes=4)
 
 
 @pytest.mark.slow
 async def test_much_chaos(platform: LocalPlatform, counting: Counting) -> None:
     """200 runs through 30 kills and freezes end right: one result and one key for each task."""
-    await chaos(platform, counting, runs=200, deeds=30)
+    await chaos(platform, counting, runs=200, deeds=30, minutes=10)
