@@ -26,6 +26,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.ready = platform.ledger.ready
         app.state.watch = Watch(platform.ledger)
         async with Clock(platform) as clock:
+            app.state.clock = clock
             app.state.take = Door(platform, clock).take
             yield
 

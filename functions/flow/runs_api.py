@@ -154,6 +154,33 @@ async def cancel_run(request: Request, run_id: str) -> RunView:
     return await run_view(run, platform.blobs)
 
 
+@router.post("/runs/{run_id}/suspend", status_code=202)
+async def suspend_run(request: Request, run_id: str) -> RunView:
+    """Let a run go no further than what its tools are doing; 409 when it has ended."""
+    platform: Platform = request.app.state.platform
+    run = await platform.ledger.suspend(run_id, platform.clock())
+    return await _steered(platform, run_id, run, RunStatus.SUSPENDED)
+
+
+@router.post("/runs/{run_id}/resume", status_code=202)
+async def resume_run(request: Request, run_id: str) -> RunView:
+    """Let a suspended run go on from where it stands; 409 when it has ended."""
+    platform: Platform = request.app.state.platform
+    run = await platform.ledger.resume(run_id, platform.clock())
+    await request.app.state.clock.tick()  # what the run has out is due: not only at the next sweep
+    return await _steered(platform, run_id, run, RunStatus.RUNNING)
+
+
+async def _steered(
+    platform: Platform, run_id: str, run: RunRow | None, wanted: RunStatus
+) -> RunView:
+    if run is None:
+        raise _unknown(run_id)
+    if run.status is not wanted:
+        raise Refused(409, f"Not {wanted}", f"run {run_id} is {run.status}")
+    return await run_view(run, platform.blobs)
+
+
 async def _known(platform: Platform, run_id: str) -> RunRow:
     run = await platform.ledger.run(run_id)
     if run is None:

@@ -5,7 +5,18 @@ from typing import Annotated
 
 import typer
 
-from knative.cli import flows, letters, logs, platforms, runs, send, status, tools, tracing
+from knative.cli import (
+    flows,
+    letters,
+    logs,
+    platforms,
+    runs,
+    send,
+    status,
+    steering,
+    tools,
+    tracing,
+)
 from knative.cli.demo import command as demo
 from knative.cli.exits import EXPLAINED, CommandError, Exit
 
@@ -29,9 +40,19 @@ def build() -> typer.Typer:
     app.callback()(_version)
     app.command("up", epilog=EXPLAINED)(platforms.up)
     app.command("demo", epilog=EXPLAINED)(demo.demo)
-    for command in (flows.check, flows.show, flows.deploy, runs.run, runs.runs, send.send):
+    for command in (
+        flows.check,
+        flows.show,
+        flows.deploy,
+        flows.flows,
+        runs.run,
+        runs.runs,
+        send.send,
+    ):
         app.command(epilog=EXPLAINED)(command)
     app.command("trace", epilog=EXPLAINED)(tracing.trace)
+    for steered in (steering.suspend, steering.resume, steering.cancel):
+        app.command(epilog=EXPLAINED)(steered)
     app.command("logs", epilog=EXPLAINED)(logs.logs)
     app.command("render", epilog=EXPLAINED)(platforms.render)
     app.command("status", epilog=EXPLAINED)(status.status)

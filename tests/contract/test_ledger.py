@@ -257,6 +257,44 @@ async def test_a_redrive_gives_timers_the_time_back(ledger: Ledger) -> None:
     assert left.due_at == NOW + 1060
 
 
+async def test_a_suspended_run_stands_still_until_it_is_resumed(ledger: Ledger) -> None:
+    """Nothing of it is claimed, due or transited; then all it has out is due, timers later."""
+    await ledger.open(
+        run(), replace(first(row(), row(instance="/do/1/b#1")), timers=(timer("~timeout"),))
+    )
+    busy = await claimed(ledger, row())
+    suspended = await ledger.suspend("r1", NOW + 10)
+    assert suspended
+    assert suspended.status is RunStatus.SUSPENDED
+    claim = await ledger.claim(hop(row(instance="/do/1/b#1")), now=NOW, lease=10, cold=False)
+    assert claim.verdict is Verdict.NOTHING
+    assert not await ledger.transit(after(busy, outcome='{"output":1}'))
+    assert await ledger.record(busy, '{"output":1}', NOW + 20)
+    assert await ledger.overdue(NOW + 9999, 10) == []
+    resumed = await ledger.resume("r1", NOW + 110)
+    assert resumed
+    assert resumed.status is RunStatus.RUNNING
+    due = {work.task.instance for work in await ledger.overdue(NOW + 110, 10)}
+    assert due == {"/do/0/a#1", "/do/1/b#1"}
+    assert {work.task.instance for work in await ledger.overdue(NOW + 160, 10)} > due
+    kinds = [entry.kind for _, entry in await ledger.history("r1", 0)]
+    assert kinds == ["run.started", "task.claimed", "run.suspended", "run.resumed"]
+
+
+async def test_only_a_running_run_is_suspended(ledger: Ledger) -> None:
+    """Suspending or resuming in any other state changes nothing; an unknown run is None."""
+    await ledger.open(run(), first(row()))
+    for change in (ledger.resume, ledger.cancel, ledger.suspend, ledger.resume):
+        now = await change("r1", NOW)
+        assert now
+        expected = (
+            RunStatus.RUNNING if change == ledger.resume and not now.ended_at else "cancelled"
+        )
+        assert now.status == expected
+    assert await ledger.suspend("r2", NOW) is None
+    assert await ledger.resume("r2", NOW) is None
+
+
 async def test_silence_comes_due(ledger: Ledger) -> None:
     """Unclaimed requests, expired claims and recorded outcomes are overdue after their time."""
     await ledger.open(run(), first(row()))

@@ -253,6 +253,31 @@ async def test_a_malformed_hop_ends_in_the_dead_letters(platform: LocalPlatform)
     assert "inputdigest" in answer["deadletters"][0]["reason"]
 
 
+async def test_a_run_is_suspended_and_resumed(platform: LocalPlatform) -> None:
+    """A suspended run ends what its tool is doing and goes no further; resumed, it completes."""
+    await platform.deploy(
+        "document: {dsl: '1.0.3', namespace: shop, name: held, version: '1.0.0'}\n"
+        "do: [{w: {wait: PT1S}}, {p: {call: ping, with: {n: 1}}}]"
+    )
+    _, run = await platform.api("POST", "/flows/shop/held/runs", json={})
+    path = f"/runs/{run['id']}"
+    status, held = await platform.api("POST", f"{path}/suspend")
+    assert (status, held["status"]) == (202, "suspended")
+    await platform.kill()
+    await platform.start()
+    status, going = await platform.api("POST", f"{path}/resume")
+    assert (status, going["status"]) == (202, "running")
+
+    async def completed() -> bool:
+        _, now = await platform.api("GET", path)
+        return bool(now["status"] == "completed" and now["output"] == {"n": 2})
+
+    await until(completed, 20, "the run goes on")
+    assert (await platform.api("POST", f"{path}/suspend"))[0] == 409
+    assert (await platform.api("POST", f"{path}/resume"))[0] == 409
+    assert (await platform.api("POST", "/runs/nobody/suspend"))[0] == 404
+
+
 async def test_a_run_is_cancelled(platform: LocalPlatform) -> None:
     """Cancel ends a run where it stands, again changes nothing; an ended run is a 409."""
     await platform.deploy(TWO)

@@ -85,6 +85,12 @@ class Runs(Protocol):
     async def transit(self, transition: Transition) -> bool:
         """Apply a transition if revision, token and run still stand; False changes nothing."""
 
+    async def suspend(self, run_id: str, at: float) -> RunRow | None:
+        """Let a running run go no further; return it as it then is, None when there is none."""
+
+    async def resume(self, run_id: str, at: float) -> RunRow | None:
+        """Let a suspended run go on: what it has out is due at once, its timers that much later."""
+
     async def cancel(self, run_id: str, at: float) -> RunRow | None:
         """End a run and close its tasks; a run that ended stays as it is."""
 

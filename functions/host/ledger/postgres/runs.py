@@ -188,6 +188,38 @@ async def cancel(db: Database, run_id: str, at: float) -> RunRow | None:
     return await by_id(db, run_id)
 
 
+async def suspend(db: Database, run_id: str, at: float) -> RunRow | None:
+    """Stop a running run where it stands."""
+    done = await db.execute(
+        "UPDATE runs SET status = 'suspended' WHERE id = %s AND status = 'running' RETURNING 1",
+        (run_id,),
+    )
+    if await done.fetchone():
+        await append(db, run_id, [Entry("run.suspended", at)])
+    return await by_id(db, run_id)
+
+
+async def resume(db: Database, run_id: str, at: float) -> RunRow | None:
+    """Make everything due that a suspended run has out; the pause counts for none of its timers."""
+    done = await db.execute(
+        "UPDATE runs SET status = 'running' WHERE id = %s AND status = 'suspended' RETURNING 1",
+        (run_id,),
+    )
+    if await done.fetchone():
+        await db.execute(
+            "UPDATE tasks SET due_at = due_at + %(at)s - (SELECT max(at) FROM history "
+            "WHERE run = %(run)s AND kind = 'run.suspended') "
+            "WHERE run = %(run)s AND state IN ('waiting', 'retrying')",
+            {"run": run_id, "at": at},
+        )
+        await db.execute(
+            "UPDATE tasks SET due_at = %s WHERE run = %s AND state IN ('requested', 'recorded')",
+            (at, run_id),
+        )
+        await append(db, run_id, [Entry("run.resumed", at)])
+    return await by_id(db, run_id)
+
+
 async def history(db: Database, run_id: str, after: int) -> list[tuple[int, Entry]]:
     """Return numbered entries."""
     found = await db.execute(

@@ -106,6 +106,12 @@ class SqliteLedger:
     async def transit(self, transition: Transition) -> bool:
         return await self._write(lambda db: runs.transit(db, transition))
 
+    async def suspend(self, run_id: str, at: float) -> RunRow | None:
+        return await self._write(lambda db: runs.suspend(db, run_id, at))
+
+    async def resume(self, run_id: str, at: float) -> RunRow | None:
+        return await self._write(lambda db: runs.resume(db, run_id, at))
+
     async def cancel(self, run_id: str, at: float) -> RunRow | None:
         return await self._write(lambda db: runs.cancel(db, run_id, at))
 

@@ -159,6 +159,35 @@ def cancel(db: sqlite3.Connection, run_id: str, at: float) -> RunRow | None:
     return by_id(db, run_id)
 
 
+def suspend(db: sqlite3.Connection, run_id: str, at: float) -> RunRow | None:
+    """Stop a running run where it stands."""
+    done = db.execute(
+        "UPDATE runs SET status = 'suspended' WHERE id = ? AND status = 'running'", (run_id,)
+    )
+    if done.rowcount:
+        append(db, run_id, [Entry("run.suspended", at)])
+    return by_id(db, run_id)
+
+
+def resume(db: sqlite3.Connection, run_id: str, at: float) -> RunRow | None:
+    """Make everything due that a suspended run has out; the pause counts for none of its timers."""
+    done = db.execute(
+        "UPDATE runs SET status = 'running' WHERE id = ? AND status = 'suspended'", (run_id,)
+    )
+    if done.rowcount:
+        db.execute(
+            "UPDATE tasks SET due_at = due_at + ?2 - (SELECT max(at) FROM history WHERE run = ?1 "
+            "AND kind = 'run.suspended') WHERE run = ?1 AND state IN ('waiting', 'retrying')",
+            (run_id, at),
+        )
+        db.execute(
+            "UPDATE tasks SET due_at = ? WHERE run = ? AND state IN ('requested', 'recorded')",
+            (at, run_id),
+        )
+        append(db, run_id, [Entry("run.resumed", at)])
+    return by_id(db, run_id)
+
+
 def history(db: sqlite3.Connection, run_id: str, after: int) -> list[tuple[int, Entry]]:
     """Return numbered entries."""
     rows = db.execute(
