@@ -1,4 +1,4 @@
-"""The flow service's API as a client sees it, through the platform's one port."""
+"""Statuses and Locations of the flow service's API, through the platform's one port."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def get(platform: LocalPlatform, url: str) -> Any:
         return await response.json()
 
 
-async def test_a_flow_is_deployed_listed_and_shown(platform: LocalPlatform) -> None:
+async def test_a_flow_is_deployed_and_found_by_its_location(platform: LocalPlatform) -> None:
     """201 for a new version, 200 for the same one, as YAML or as JSON; Location shows it."""
     status, location, made = await post(platform, "/flows", ONE.encode())
     assert (status, made["version"], made["title"]) == (201, "1.0.0", "One")
@@ -57,21 +57,6 @@ async def test_a_flow_is_deployed_listed_and_shown(platform: LocalPlatform) -> N
     shown = await get(platform, location)
     assert {name: shown[name] for name in made} == made
     assert (shown["source"], shown["definition"]) == (ONE, yaml.safe_load(ONE))
-    assert shown["versions"] == ["1.0.0", "1.1.0"]
-    assert shown["functions"] == {"ping": "1.0.0"}
-    listed = (await get(platform, f"{platform.url}/services/flow/flows"))["flows"]
-    assert [flow["version"] for flow in listed if flow["name"] == "one"] == ["1.0.0", "1.1.0"]
-    latest = await get(platform, f"{platform.url}/services/flow/flows/test/one")
-    assert latest["version"] == "1.1.0"
-
-
-async def test_the_catalog_lists_the_functions(platform: LocalPlatform) -> None:
-    """What flows may call, with versions and schemas: the platform's tools and the user's own."""
-    functions = (await get(platform, f"{platform.url}/services/flow/catalog"))["functions"]
-    by_name = {function["name"]: function for function in functions}
-    assert by_name.keys() >= {"ping", "pong", "llm", "http", "text-collection"}
-    ping = by_name["ping"]
-    assert (ping["version"], ping["input"]["properties"]["n"]["type"]) == ("1.0.0", "integer")
 
 
 async def test_a_run_is_started_and_found_by_its_location(platform: LocalPlatform) -> None:
