@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import pytest
 from fastapi import FastAPI, Header, HTTPException
+from mcp.server.mcpserver import MCPServer
 
 from tests.support.serving import serving
 
@@ -50,6 +51,32 @@ do:
         as: err
         do:
           - say: {set: {status: '${ $err.status }', detail: '${ $err.detail }'}}
+"""
+MCP = """
+document: {dsl: '1.0.3', namespace: test, name: sums, version: '1.0.0'}
+do:
+  - add:
+      call: mcp
+      with:
+        method: tools/call
+        parameters: {name: add, arguments: {a: '${ .a }', b: 2}}
+        transport: {http: {endpoint: 'http://127.0.0.1:{port}/mcp'}}
+        timeout: {seconds: 20}
+      output: {as: '{port: $input.port, sum: .structuredContent.result}'}
+  - fail:
+      try:
+        - ask:
+            call: mcp
+            with:
+              method: tools/call
+              parameters: {name: nobody}
+              transport: {http: {endpoint: 'http://127.0.0.1:{port}/mcp'}}
+      catch:
+        errors:
+          with: {type: 'https://serverlessworkflow.io/spec/1.0.0/errors/runtime'}
+        as: err
+        do:
+          - say: {set: '${ {sum, detail: $err.detail} }'}
 """
 MISTAKES = """
 document: {dsl: '1.0.3', namespace: test, name: wrong, version: '1.0.0'}
@@ -105,6 +132,23 @@ async def test_openapi_calls(platform: LocalPlatform, api: str) -> None:
     assert caught["status"] == "completed", caught
     assert caught["output"]["status"] == 404
     assert "no such pet" in caught["output"]["detail"]
+
+
+async def test_mcp_calls(platform: LocalPlatform) -> None:
+    """A tool of an MCP server is called over HTTP; what the server refuses is caught."""
+    server = MCPServer("sums")
+
+    @server.tool()
+    async def add(a: int, b: int) -> int:
+        return a + b
+
+    await platform.deploy(MCP)
+    async with serving(server.streamable_http_app(), lifespan="on") as url:
+        port = url.rpartition(":")[2]
+        run = await platform.run("test/sums", {"port": port, "a": 1})
+    assert run["status"] == "completed", run
+    assert run["output"]["sum"] == 3
+    assert "nobody" in run["output"]["detail"]
 
 
 async def test_what_a_call_cannot_do_yet_is_told_at_the_door(platform: LocalPlatform) -> None:

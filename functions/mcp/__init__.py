@@ -1,0 +1,1 @@
+"""`call: mcp` of the Serverless Workflow DSL."""
