@@ -44,6 +44,7 @@ class Postgres:
         self.folder = Path(tempfile.mkdtemp(prefix="tendril-postgres-"))
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
+        self._served = False
         self._names = itertools.count()
         if self._user:
             os.chown(self.folder, pwd.getpwnam(self._user).pw_uid, -1)
@@ -58,9 +59,18 @@ class Postgres:
         return f"postgresql://tendril@127.0.0.1:{self.port}/{database}"
 
     def start(self) -> None:
-        """Start it and wait until it answers."""
+        """Start it and wait until it answers; it keeps its port from one start to the next."""
+        for _ in range(5):
+            if self._started():
+                self._served = True
+                return
+            if not self._served:
+                self.port = free_port()  # the first was taken meanwhile
+        pytest.fail(f"PostgreSQL did not start; see {self.folder}.log")
+
+    def _started(self) -> bool:
         options = [argument for option in _QUIET for argument in ("-c", option)]
-        with (self.folder.parent / f"{self.folder.name}.log").open("ab") as log:
+        with Path(f"{self.folder}.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [self._programs / "postgres", "-D", self._data, "-p", str(self.port), *options],
                 user=self._user,
@@ -68,19 +78,17 @@ class Postgres:
                 stdout=log,
                 stderr=log,
             )
-        self._wait()
-
-    def _wait(self) -> None:
         deadline = time.monotonic() + START_SECONDS
-        while True:
+        while self._process.poll() is None:
             try:
                 psycopg.connect(self.url(), connect_timeout=2).close()
             except psycopg.OperationalError as error:
-                if time.monotonic() > deadline or (self._process and self._process.poll()):
-                    pytest.fail(f"PostgreSQL did not start: {error}; see {self.folder}.log")
+                if time.monotonic() > deadline:
+                    pytest.fail(f"PostgreSQL does not answer: {error}; see {self.folder}.log")
                 time.sleep(0.02)
             else:
-                return
+                return True
+        return False
 
     def crash(self) -> None:
         """End it at once: no checkpoint, and every connection is gone."""

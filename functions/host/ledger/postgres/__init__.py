@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         Outgoing,
         RunRow,
         RunStatus,
+        Schedule,
         TaskRow,
         Transition,
         Work,
@@ -55,8 +56,16 @@ class PostgresLedger:
     async def close(self) -> None:
         await self._connections.close()
 
-    async def deploy(self, flow: FlowRow, doors: Sequence[Door]) -> Deployed:
-        return await self._write(lambda db: flows.deploy(db, flow, doors))
+    async def deploy(
+        self, flow: FlowRow, doors: Sequence[Door], schedule: Schedule | None = None
+    ) -> Deployed:
+        return await self._write(lambda db: flows.deploy(db, flow, doors, schedule))
+
+    async def scheduled(self, now: float) -> list[Schedule]:
+        return await self._read(lambda db: flows.scheduled(db, now))
+
+    async def reschedule(self, seen: Schedule, due_at: float | None, run: str | None) -> bool:
+        return await self._write(lambda db: flows.reschedule(db, seen, due_at, run))
 
     async def flow(self, digest: str) -> FlowRow | None:
         return await self._read(lambda db: flows.by_digest(db, digest))

@@ -8,7 +8,7 @@ import orjson
 import semver
 
 from functions.host.ledger.postgres.schema import LOCK
-from functions.host.ledger.rows import Door, FlowRow
+from functions.host.ledger.rows import Door, FlowRow, Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,9 @@ _COLUMNS: Final = (
 )
 
 
-async def deploy(db: Database, flow: FlowRow, doors: Sequence[Door]) -> Deployed:
+async def deploy(
+    db: Database, flow: FlowRow, doors: Sequence[Door], schedule: Schedule | None
+) -> Deployed:
     """Insert a version and move the doors to the newest one; one at a time for a flow's name."""
     await db.execute(
         "SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (LOCK, f"{flow.namespace}/{flow.name}")
@@ -51,8 +53,35 @@ async def deploy(db: Database, flow: FlowRow, doors: Sequence[Door]) -> Deployed
             "INSERT INTO doors (digest, type, filter) VALUES (%s, %s, %s)",
             [(flow.digest, door.type, orjson.dumps(door.filter).decode()) for door in doors],
         )
+    if schedule:
+        await db.execute(
+            "INSERT INTO schedules (digest, kind, spec, due_at, run) VALUES (%s, %s, %s, %s, %s)",
+            (schedule.digest, schedule.kind, schedule.spec, schedule.due_at, schedule.run),
+        )
     await _mark_newest(db, flow.namespace, flow.name)
     return "created"
+
+
+async def scheduled(db: Database, now: float) -> list[Schedule]:
+    """Return what a clock has to do something about."""
+    found = await db.execute(
+        "SELECT s.digest, s.kind, s.spec, s.due_at, s.run, r.ended_at FROM schedules s "
+        "JOIN flows f ON f.digest = s.digest AND f.newest LEFT JOIN runs r ON r.id = s.run "
+        "WHERE s.due_at <= %s OR (s.due_at IS NULL AND r.ended_at IS NOT NULL) "
+        "ORDER BY s.due_at NULLS FIRST",
+        (now,),
+    )
+    return [Schedule(*row) for row in await found.fetchall()]
+
+
+async def reschedule(db: Database, seen: Schedule, due_at: float | None, run: str | None) -> bool:
+    """Compare and set."""
+    done = await db.execute(
+        "UPDATE schedules SET due_at = %s, run = %s WHERE digest = %s "
+        "AND due_at IS NOT DISTINCT FROM %s AND run IS NOT DISTINCT FROM %s RETURNING 1",
+        (due_at, run, seen.digest, seen.due_at, seen.run),
+    )
+    return await done.fetchone() is not None
 
 
 async def _mark_newest(db: Database, namespace: str, name: str) -> None:
