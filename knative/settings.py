@@ -43,6 +43,7 @@ class Settings(BaseSettings):
     max_source_rate: float = Field(
         default=0.0,
         ge=0,
+        allow_inf_nan=False,
         description="events a second that one CloudEvents source may publish, before its events "
         "are refused with 429; 0 for no limit",
     )

@@ -21,7 +21,7 @@ from knative.local.matching import TriggerIndex, TriggerSpec
 from knative.local.pressure import Bounds, Busy, Pressure
 from knative.local.store import Store
 from knative.local.tables import Change, Kept, Owed, StoreError
-from knative.local.trigger_queue import CONCURRENCY, KEPT_IN_MEMORY, Delivery
+from knative.local.trigger_queue import CONCURRENCY, Delivery
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -253,11 +253,10 @@ class Broker:
         """Store and dispatch: after the commit, but a reply beside it.
 
         Nobody was told yet that a reply is stored: should the commit fail, the delivery it
-        answers is still owed, and made again. While commits fail, or a queue is so long that
-        events in it are read back from the store, replies wait for theirs.
+        answers is still owed, and made again. While commits fail, or where a reply comes into a
+        queue so long that events in it are read back from the store, it waits for its own.
         """
-        short = self._dispatcher.waiting < KEPT_IN_MEMORY
-        early = reply and self._storing and short
+        early = reply and self._storing and self._dispatcher.keeps(deliveries)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def committed(error: StoreError | None) -> None:

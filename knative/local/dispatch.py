@@ -33,7 +33,7 @@ from knative.local import exchange
 from knative.local.exchange import Failure
 from knative.local.lanes import Lanes
 from knative.local.tables import Kept, StoreError
-from knative.local.trigger_queue import CONCURRENCY, Delivery, TriggerQueue
+from knative.local.trigger_queue import CONCURRENCY, KEPT_IN_MEMORY, Delivery, TriggerQueue
 
 if TYPE_CHECKING:
     from knative.local.disorder import Disorder
@@ -121,6 +121,16 @@ class Dispatcher:
     def dead(self) -> list[Delivery]:
         """Deliveries given up that their sink has not taken yet."""
         return list(self._dead.values())
+
+    def keeps(self, deliveries: Iterable[Delivery]) -> bool:
+        """Whether their events would stay in memory: nothing in their queues is read back."""
+        for delivery in deliveries:
+            queue = self._queues.get(delivery.trigger.key)
+            if queue is not None and queue.waiting >= KEPT_IN_MEMORY:
+                return False
+            if delivery.partition is not None and self._lanes.waiting >= KEPT_IN_MEMORY:
+                return False
+        return True
 
     def take(self, deliveries: Iterable[Delivery]) -> None:
         """Begin with deliveries that are on disk: new ones, or those a restart found."""

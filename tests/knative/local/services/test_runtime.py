@@ -114,6 +114,42 @@ def test_an_event_reaches_a_service(runtime: Any, tmp_path: Path) -> None:
             time.sleep(0.05)
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "statuses", "reason"),
+    [
+        ("TENDRIL_MAX_SOURCE_RATE", "0.01", {202, 429}, b"more than 0.01 events a second"),
+        ("TENDRIL_MIN_FREE_BYTES", str(1 << 60), {202, 503}, b"free some disk space"),
+        ("TENDRIL_MAX_UNDELIVERED_BYTES", "1", {202, 503}, b"of events are not delivered yet"),
+        ("TENDRIL_MAX_UNDELIVERED", "1", {202, 503}, b"deliveries are not done yet, and 1 may be"),
+        ("TENDRIL_MAX_EVENT_BYTES", "2", {413}, b"larger than 2 bytes"),
+    ],
+)
+def test_limits(
+    runtime: Any, tmp_path: Path, setting: str, value: str, statuses: set[int], reason: bytes
+) -> None:
+    """Each limit of the broker is a setting, and says so where it refuses an event."""
+    trigger = tmp_path / "mine.yaml"
+    trigger.write_text(
+        "{apiVersion: eventing.knative.dev/v1, kind: Trigger, metadata: {name: mine}, spec: {"
+        "filter: {attributes: {type: test.hello}}, subscriber: {"
+        "ref: {apiVersion: serving.knative.dev/v1, kind: Service, name: echo},"
+        " uri: '/slow?seconds=60'}}}"
+    )
+    event = {"ce_specversion": "1.0", "ce_id": "1", "ce_source": "/me", "ce_type": "test.hello"}
+    with runtime(TENDRIL_MANIFESTS=str(trigger), **{setting: value}) as platform:
+        platform.wait_until_up()
+        deadline = time.monotonic() + 20
+        status, body, seen = 0, b"", set()
+        while status < 400:
+            assert time.monotonic() < deadline, "never refused"
+            status, body = platform.ask("/default/default", b"hello", **event)
+            seen.add(status)
+            time.sleep(0.05)
+    assert seen <= statuses
+    assert max(statuses) in seen
+    assert reason in body
+
+
 def test_kill_9_leaves_nothing(runtime: Any, alive: Callable[[int], bool], tmp_path: Path) -> None:
     """SIGKILL of the platform leaves no process, and the next one starts on the same folder."""
     with runtime() as platform:
@@ -161,6 +197,8 @@ def test_port_in_use(runtime: Any, tmp_path: Path) -> None:
         ("TENDRIL_DISORDER", "chaos=1", "TENDRIL_DISORDER: unknown part 'chaos=1'"),
         ("TENDRIL_LOG_LEVEL", "LOUD", "TENDRIL_LOG_LEVEL: "),
         ("TENDRIL_WITHOUT", "flow,flaw", "TENDRIL_WITHOUT: no service 'flaw'; there are: "),
+        ("TENDRIL_MAX_SOURCE_RATE", "inf", "TENDRIL_MAX_SOURCE_RATE: "),
+        ("TENDRIL_MAX_UNDELIVERED", "-1", "TENDRIL_MAX_UNDELIVERED: "),
         ("TENDRIL_HOST", "not-an-address", "cannot listen on not-an-address"),
     ],
 )

@@ -1,0 +1,108 @@
+"""Fairness: one subscriber's trouble is no other's, however much waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from events.envelope import create
+from knative.delivery import BackoffPolicy, DeliveryFailed, DeliverySpec, Response
+from knative.local.trigger_queue import CONCURRENCY, KEPT_IN_MEMORY
+
+if TYPE_CHECKING:
+    from events.envelope import Event
+    from knative.local.matching import TriggerSpec
+    from tests.knative.local.broker.conftest import Platform
+
+Make = Callable[..., Any]
+Eventually = Callable[..., Awaitable[None]]
+Trigger = Callable[..., "TriggerSpec"]
+
+BACKLOG = CONCURRENCY + KEPT_IN_MEMORY + 500
+RETRIES = DeliverySpec(retry=1000, backoff_policy=BackoffPolicy.LINEAR, backoff_delay=0.05)
+
+
+def hang(platform: Platform) -> None:
+    """Have the slow subscriber never answer."""
+    platform.subscribers.hang("http://slow/")
+
+
+def fail(platform: Platform) -> None:
+    """Have it fail after a moment, again and again."""
+
+    async def answer(_: Event) -> Response:
+        await asyncio.sleep(0.05)
+        raise DeliveryFailed("reset")
+
+    platform.subscribers.answers["http://slow/"] = answer
+
+
+@pytest.mark.parametrize("trouble", [hang, fail])
+@pytest.mark.parametrize("ordered", [False, True])
+async def test_a_backlog_delays_no_other(
+    platform: Platform,
+    trigger: Trigger,
+    event: Make,
+    eventually: Eventually,
+    trouble: Callable[[Platform], None],
+    ordered: bool,
+) -> None:
+    """With thousands of events behind one subscriber, each of another's is there in a moment."""
+    trouble(platform)
+    slow = replace(trigger("slow", "s", RETRIES), ordered=ordered)
+    broker = platform.start(slow, trigger("fast", "f"))
+    keys = [{"partitionkey": str(n % 7)} if ordered else {} for n in range(BACKLOG)]
+    await broker.accept_all([event(str(n), "s", **key) for n, key in enumerate(keys)])
+    longest = 0.0
+    for number in range(50):
+        begun = time.perf_counter()
+        await broker.accept(event(str(number), "f"))
+        await eventually(lambda: len(platform.subscribers.ids("http://fast/")) > number)  # noqa: B023 - awaited here
+        longest = max(longest, time.perf_counter() - begun)
+    assert longest < 1
+    assert broker.stats().stored == BACKLOG
+
+
+async def test_a_backlog_slows_no_other_reply(
+    platform: Platform,
+    trigger: Trigger,
+    event: Make,
+    eventually: Eventually,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A reply goes out beside its commit while another subscriber's events pile up.
+
+    The disk is held up, so that only what does not wait for it gets through; a reply into the
+    long queue itself has to wait, as its event is to be read back.
+    """
+    hang(platform)
+    platform.subscribers.reply("http://x/", lambda e: create(id=e.id, source="/r", type="b"))
+    platform.subscribers.reply("http://y/", lambda e: create(id=e.id, source="/r", type="s"))
+    broker = platform.start(
+        trigger("slow", "s"), trigger("x", "a"), trigger("z", "b"), trigger("y", "t")
+    )
+    await broker.accept_all([event(str(number), "s") for number in range(BACKLOG)])
+    stored: list[Any] = []
+    write = broker._store.write
+
+    def hold(change: Any, committed: Any) -> None:
+        if any(kept.event.source == "/r" for kept in change.events):
+            stored.append((change, committed))
+        else:
+            write(change, committed)
+
+    monkeypatch.setattr(broker._store, "write", hold)  # the disk, held up
+    await broker.accept(event("1", "a"))
+    await eventually(lambda: platform.subscribers.ids("http://z/") == ["1"])
+    before = broker.stats().pending
+    await broker.accept(event("2", "t"))
+    await eventually(lambda: len(stored) == 2)
+    assert broker.stats().pending == before
+    for change, committed in stored:
+        write(change, committed)
+    await eventually(lambda: broker.stats().pending == before + 1)
