@@ -13,7 +13,7 @@ from fastapi.responses import StreamingResponse
 
 from functions.flow.flows_api import unknown_flow
 from functions.flow.starting import start
-from functions.flow.views import EntryView, RunView, entry_view, run_view
+from functions.flow.views import EntryView, RunDetail, RunView, entry_view, run_detail, run_view
 from functions.host.assembly import Platform  # noqa: TC001 - FastAPI reads the annotation
 from functions.host.endpoint import read_body
 from functions.host.faults import Refused
@@ -96,10 +96,11 @@ def _flow_name(text: str) -> tuple[str, str]:
 
 
 @router.get("/runs/{run_id}")
-async def show_run(request: Request, run_id: str) -> RunView:
-    """Show a run."""
+async def show_run(request: Request, run_id: str) -> RunDetail:
+    """Show a run, and what it waits for."""
     platform: Platform = request.app.state.platform
-    return await run_view(await _known(platform, run_id), platform.blobs)
+    run = await _known(platform, run_id)
+    return await run_detail(run, await platform.ledger.tasks(run_id, closed=False), platform.blobs)
 
 
 @router.get("/runs/{run_id}/history")

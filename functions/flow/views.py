@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, Field
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from functions.host.blobs import Blobs
-    from functions.host.ledger.rows import Entry, FlowRow, Letter, RunRow
+    from functions.host.ledger.rows import Entry, FlowRow, Letter, RunRow, TaskRow
 
 
 def moment(seconds: float | None) -> str | None:
@@ -51,6 +53,24 @@ class RunView(BaseModel):
     error: dict[str, Any] | None = None
     startedAt: str | None = None  # noqa: N815 - JSON's case
     endedAt: str | None = None  # noqa: N815 - JSON's case
+
+
+class OpenView(BaseModel):
+    """One thing that a run has out: a task of a tool, or a timer."""
+
+    task: str
+    instance: str
+    state: str = Field(description="requested, claimed, recorded, retrying or waiting (a timer)")
+    tool: str | None = None
+    attempt: int
+    since: str | None
+    due: str | None = Field(description="when something happens to it by itself")
+
+
+class RunDetail(RunView):
+    """One run, and what it waits for."""
+
+    open: list[OpenView] = []
 
 
 class EntryView(BaseModel):
@@ -103,6 +123,25 @@ async def run_view(row: RunRow, blobs: Blobs) -> RunView:
         error=row.error,
         startedAt=moment(row.started_at),
         endedAt=moment(row.ended_at),
+    )
+
+
+async def run_detail(row: RunRow, tasks: Sequence[TaskRow], blobs: Blobs) -> RunDetail:
+    """Show a run with its open tasks; a run that ended has none."""
+    view = await run_view(row, blobs)
+    out = [] if row.ended_at is not None else tasks
+    return RunDetail(**view.model_dump(), open=[_open_view(task) for task in out])
+
+
+def _open_view(task: TaskRow) -> OpenView:
+    return OpenView(
+        task=task.reference,
+        instance=task.instance,
+        state=task.state,
+        tool=task.tool or None,
+        attempt=task.attempt,
+        since=moment(task.requested_at),
+        due=moment(task.due_at),
     )
 
 

@@ -1,4 +1,7 @@
-"""A run's history as hops: one attempt of one tool at one task, or one event sent out. Pure."""
+"""A run's history as hops: one attempt of one tool at one task, one event sent out, or one pause.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -68,8 +71,12 @@ class Trail:
         kind, instance = str(entry.get("kind")), str(entry.get("instance") or "")
         if kind == "event.emitted":
             return self._add(_emitted(entry))
+        if kind in _BY_ITSELF:
+            return self._add(_stood(entry, _BY_ITSELF[kind]))
         if kind == "task.requested":
             self._begin(instance, _requested(entry))
+        elif kind == "task.waiting":
+            self._begin(instance, _stood(entry, f"waiting until {_detail(entry).get('until')}"))
         elif kind == "task.claimed":
             self._claim(instance, entry)
         elif kind in _ENDS and instance in self._open:
@@ -114,6 +121,14 @@ _ENDS: Final = {
 }
 
 
+_BY_ITSELF: Final = {
+    "task.retried": "another attempt",
+    "run.suspended": "suspended",
+    "run.resumed": "resumed",
+}
+"""What is worth a line though no tool is asked."""
+
+
 def hops(history: Iterable[Entry]) -> list[Hop]:
     """Return the hops of a whole history."""
     trail = Trail()
@@ -136,6 +151,20 @@ def _requested(entry: Entry) -> Hop:
         at=str(entry.get("at") or ""),
         tool=detail.get("tool") or detail.get("function"),
         attempt=int(detail.get("attempt") or 1),
+    )
+
+
+def _stood(entry: Entry, outcome: str) -> Hop:
+    """Return a line about a run that stands, for a time or until somebody says so."""
+    detail = _detail(entry)
+    delay = detail.get("delay")
+    return Hop(
+        task=str(entry.get("task") or ""),
+        instance=str(entry.get("instance") or ""),
+        event=str(entry.get("kind")).partition(".")[2],
+        at=str(entry.get("at") or ""),
+        outcome=f"{outcome} in {delay:g} s" if isinstance(delay, int | float) else outcome,
+        problem=detail.get("problem"),
     )
 
 

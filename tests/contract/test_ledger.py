@@ -229,6 +229,8 @@ async def test_a_timer_comes_due_and_is_settled_once(ledger: Ledger) -> None:
     assert not await ledger.transit(step)
     due_later = [each.task.instance for each in await ledger.overdue(NOW + 61, 10)]
     assert due_later == ["/do/2/b#1"]
+    assert [each.instance for each in await ledger.tasks("r1", closed=False)] == ["/do/2/b#1"]
+    assert len(await ledger.tasks("r1")) == 3
     [opened] = await ledger.requests_after("r1", due.task.event_id)
     assert opened.task.instance == "/do/2/b#1"
 

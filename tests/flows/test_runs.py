@@ -263,6 +263,9 @@ async def test_a_run_is_suspended_and_resumed(platform: LocalPlatform) -> None:
     path = f"/runs/{run['id']}"
     status, held = await platform.api("POST", f"{path}/suspend")
     assert (status, held["status"]) == (202, "suspended")
+    _, shown = await platform.api("GET", path)
+    [waiting] = shown["open"]
+    assert (waiting["task"], waiting["state"]) == ("/do/0/w", "waiting")
     await platform.kill()
     await platform.start()
     status, going = await platform.api("POST", f"{path}/resume")

@@ -119,8 +119,8 @@ class Tasks(Protocol):
     async def task(self, run_id: str, instance: str) -> Work | None:
         """Return one task with its run."""
 
-    async def tasks(self, run_id: str) -> list[TaskRow]:
-        """Return all tasks of a run."""
+    async def tasks(self, run_id: str, *, closed: bool = True) -> list[TaskRow]:
+        """Return a run's tasks and timers, the oldest first; without `closed` only what is out."""
 
     async def overdue(self, now: float, limit: int) -> list[Work]:
         """Return open tasks of running runs whose deadline passed."""

@@ -78,6 +78,25 @@ def test_an_event_sent_out_is_a_hop_without_a_tool() -> None:
     assert (hop.event, hop.tool, hop.outcome) == ("com.example.answer.v1", None, "emitted")
 
 
+def test_what_a_run_waits_for_is_told() -> None:
+    """A wait says until when and then that it is done; a retry says when and after what."""
+    problem = {"title": "Busy", "status": 503}
+    history = [
+        {"kind": "task.waiting", "task": "/do/0/w", "instance": "/do/0/w#1",
+         "detail": {"until": "2026-03-01T12:00:00Z"}},
+        {"kind": "task.retried", "task": "/do/1/t", "instance": "/do/1/t#1",
+         "detail": {"retry": 1, "delay": 2.5, "problem": problem}},
+        {"kind": "run.suspended"},
+    ]  # fmt: skip
+    waiting, retried, suspended = hops(history)
+    assert (waiting.event, waiting.outcome) == ("waiting", "waiting until 2026-03-01T12:00:00Z")
+    assert (retried.event, retried.outcome) == ("retried", "another attempt in 2.5 s")
+    assert retried.error == "Busy"
+    assert suspended.outcome == "suspended"
+    done = {"kind": "task.completed", "task": "/do/0/w", "instance": "/do/0/w#1"}
+    assert hops([*history, done])[0].outcome == "completed"
+
+
 def test_pure_tasks_are_no_hops() -> None:
     """`set` and its like cost no event, so they are not shown as hops."""
     assert hops([_entry("task.started"), _entry("task.completed")]) == []

@@ -71,11 +71,12 @@ async def _held(
     return (_work(row), (row[-2] or "", row[-1] or 0)) if row else (None, None)
 
 
-async def of_run(db: Database, run_id: str) -> list[TaskRow]:
-    """Return all tasks of a run."""
+async def of_run(db: Database, run_id: str, *, closed: bool) -> list[TaskRow]:
+    """Return tasks of a run."""
     found = await db.execute(
-        f"SELECT {_COLUMNS} FROM tasks WHERE run = %s ORDER BY requested_at, instance",  # noqa: S608
-        (run_id,),
+        f"SELECT {_COLUMNS} FROM tasks WHERE run = %s AND (%s OR state <> 'closed') "  # noqa: S608
+        "ORDER BY requested_at, instance",
+        (run_id, closed),
     )
     return [read(row) for row in await found.fetchall()]
 

@@ -149,8 +149,8 @@ class SqliteLedger:
     async def task(self, run_id: str, instance: str) -> Work | None:
         return await self._read(lambda db: tasks.one(db, run_id, instance))
 
-    async def tasks(self, run_id: str) -> list[TaskRow]:
-        return await self._read(lambda db: tasks.of_run(db, run_id))
+    async def tasks(self, run_id: str, *, closed: bool = True) -> list[TaskRow]:
+        return await self._read(lambda db: tasks.of_run(db, run_id, closed=closed))
 
     async def overdue(self, now: float, limit: int) -> list[Work]:
         return await self._read(lambda db: tasks.overdue(db, now, limit))

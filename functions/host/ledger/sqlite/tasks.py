@@ -60,11 +60,12 @@ def _with_scope(
     )
 
 
-def of_run(db: sqlite3.Connection, run_id: str) -> list[TaskRow]:
-    """Return all tasks of a run."""
+def of_run(db: sqlite3.Connection, run_id: str, *, closed: bool) -> list[TaskRow]:
+    """Return tasks of a run."""
     rows = db.execute(
-        f"SELECT {COLUMNS} FROM tasks WHERE run = ? ORDER BY requested_at",  # noqa: S608
-        (run_id,),
+        f"SELECT {COLUMNS} FROM tasks WHERE run = ? AND (? OR state <> 'closed') "  # noqa: S608
+        "ORDER BY requested_at, instance",
+        (run_id, closed),
     )
     return [read(row) for row in rows.fetchall()]
 
