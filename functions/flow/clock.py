@@ -54,14 +54,23 @@ class Clock:
                 log.exception("the sweep failed; it goes on at the next tick")
 
     async def tick(self) -> int:
-        """Attend to everything overdue; return how many rows that were."""
+        """Attend to everything overdue; return for how many rows that was done."""
         now = self._platform.clock()
         await self._emitter.flush(None, now - _OUTBOX_AGE)
         await keep(self._platform, now)
         overdue = await self._ledger.overdue(now, _BATCH)
-        for work in overdue:
+        return sum([await self._attended(work, now) for work in overdue])
+
+    async def _attended(self, work: Work, now: float) -> bool:
+        """Attend to one row; what is wrong with its run alone does not keep the others waiting."""
+        try:
             await self._attend(work, now)
-        return len(overdue)
+        except (LedgerUnavailable, SinkUnavailable):
+            raise
+        except Exception:
+            log.exception("task %s of run %s cannot go on", work.task.instance, work.run.id)
+            return False
+        return True
 
     async def _attend(self, work: Work, now: float) -> None:
         if work.task.state in {TaskState.RECORDED, TaskState.WAITING}:
