@@ -50,8 +50,21 @@ def deploy(files: Files, json: options.Json = False) -> None:
     if json:
         emit({"flows": deployed}, compact=True)
         return
-    rows = [(f"{d['namespace']}/{d['name']}:{d['version']}", d["digest"]) for d in deployed]
+    rows = [(_reference(each), each["digest"]) for each in deployed]
     table(("flow", "digest"), rows, "no flows")
+
+
+def flows(json: options.Json = False) -> None:
+    """List the flows on the platform, every version."""
+    found = Platform(find().url).get(f"{FLOW}/flows")
+    if json:
+        emit(found, compact=True)
+        return
+    rows = [
+        (_reference(each), each.get("title"), each.get("deployedAt"), each["digest"])
+        for each in found["flows"]
+    ]
+    table(("flow", "title", "deployed", "digest"), rows, "no flows")
 
 
 def checked_text(file: Path) -> str:
@@ -85,6 +98,10 @@ def refuse(findings: "list[Finding]") -> None:
     """End the command where there are findings, each on a line with its position."""
     if findings:
         raise UsageError("\n".join(str(finding) for finding in findings))
+
+
+def _reference(flow: dict[str, Any]) -> str:
+    return f"{flow['namespace']}/{flow['name']}:{flow['version']}"
 
 
 def _findings(file: Path) -> "list[Finding]":

@@ -1,4 +1,4 @@
-"""`tendril check`, `show` and `deploy`: mistakes carry file, line and column."""
+"""`tendril check`, `show`, `deploy` and `flows`: mistakes carry file, line and column."""
 
 from __future__ import annotations
 
@@ -150,3 +150,17 @@ def test_the_examples_have_no_mistakes(tendril: Any, name: str) -> None:
     """Every flow that ships passes `tendril check`."""
     done = tendril("check", str(ROOT / "examples" / name))
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_flows_are_listed(tendril: Any, platform: Any) -> None:
+    """For people a table, for programs what the platform said; none at all is no mistake."""
+    told = {"flows": [{**DEPLOYED, "title": "Hello", "deployedAt": "2026-01-01T00:00:00.000Z"}]}
+    platform.answer("GET /services/flow/flows", told)
+    done = tendril("flows")
+    assert done.returncode == 0
+    for shown in ("demo/hello:1.0.0", "Hello", "2026-01-01T00:00:00.000Z", "sha256:00"):
+        assert shown in done.stdout
+    assert json.loads(tendril("flows", "--json").stdout) == told
+    platform.answer("GET /services/flow/flows", {"flows": []})
+    none = tendril("flows")
+    assert (none.returncode, none.stdout, none.stderr) == (0, "", "no flows\n")

@@ -83,7 +83,7 @@ def test_settings_are_listed_with_values_and_defaults(tendril: Any, platform: An
     assert settings["TENDRIL_URL"]["value"] == platform.url
     assert settings["TENDRIL_EGRESS_ALLOW"]["value"] == "10.0.0.0/8"
     assert settings["TENDRIL_EGRESS_ALLOW"]["default"] == ""
-    assert "TENDRIL_TOOLS" in settings
+    assert {"TENDRIL_TOOLS", "TENDRIL_LLM_PROVIDERS"} <= set(settings)
     assert all(each["description"] for each in settings.values())
     assert all(name.startswith("TENDRIL_") for name in settings)
     table = tendril("status", "--settings", TENDRIL_EGRESS_ALLOW="10.0.0.0/8")
