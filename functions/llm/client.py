@@ -8,6 +8,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Final
 
 import aiohttp
+from dotenv import dotenv_values
 
 from events.errors import ErrorType, ToolError
 from functions.host import retry_after
@@ -17,6 +18,8 @@ from functions.llm.completion import Answer, Question, complaint, read
 from functions.llm.failures import Busy, Unavailable, Unusable, from_status
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from functions.host.settings import Settings as HostSettings
     from functions.llm.settings import Provider, Settings
 
@@ -38,6 +41,8 @@ class Client:
             Policy.parse(host.egress_allow),
         )
         self._http = session(policy)
+        # a key stands where the settings that name it do, as they are read: the environment wins
+        self._variables = {**dotenv_values(".env"), **os.environ}
 
     async def ask(
         self, provider: Provider, model: str, asked: Question, key: str, seconds: float
@@ -47,7 +52,7 @@ class Client:
         CircuitOpen while it is left alone; a Failure when another provider may do better;
         ToolError when none would.
         """
-        headers = {"Idempotency-Key": key, **_credentials(provider)}
+        headers = {"Idempotency-Key": key, **_credentials(provider, self._variables)}
         async with self._breakers.circuit(provider.name):
             try:
                 return await self._post(provider, model, asked, headers, seconds)
@@ -83,11 +88,12 @@ class Client:
         await self._http.close()
 
 
-def _credentials(provider: Provider) -> dict[str, str]:
+def _credentials(provider: Provider, variables: Mapping[str, str | None]) -> dict[str, str]:
     if not provider.api_key_env:
         return {}
-    if not (key := os.environ.get(provider.api_key_env)):
-        detail = f"provider {provider.name}: the variable {provider.api_key_env} is not set"
+    if not (key := variables.get(provider.api_key_env)):
+        missing = f"the variable {provider.api_key_env} is not set, nor is it in .env"
+        detail = f"provider {provider.name}: {missing}"
         raise ToolError(detail, type=ErrorType.CONFIGURATION)
     return {"Authorization": f"Bearer {key}"}
 

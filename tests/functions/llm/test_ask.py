@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import time
+from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,13 @@ import pytest
 from aiohttp import web
 
 from events.errors import ErrorType, RetryableError, ToolError
+from functions.host.context import Resources
 from functions.llm.handler import handle
 from functions.llm.models import In
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from functions.host.context import Context
 
@@ -270,6 +273,21 @@ async def test_one_provider_can_be_asked_alone(
     with pytest.raises(ToolError, match=r"'third'.*first, second") as caught:
         await ask(context, provider="third")
     assert caught.value.problem.type == ErrorType.CONFIGURATION
+
+
+async def test_a_key_may_stand_in_the_dotenv_file_beside_the_providers(
+    first: Any, context: Context, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Both are read from `.env`; the environment's key wins."""
+    provider = {"name": "first", "url": first.url, "api_key_env": "A_KEY"}
+    (tmp_path / ".env").write_text(f"TENDRIL_LLM_PROVIDERS='{json.dumps([provider])}'\nA_KEY=filed")
+    monkeypatch.chdir(tmp_path)
+    assert (await ask(context))["provider"] == "first"
+    assert first.headers[-1]["Authorization"] == "Bearer filed"
+    monkeypatch.setenv("A_KEY", "set")
+    async with aclosing(Resources()) as anew:
+        await ask(replace(context, resources=anew))
+    assert first.headers[-1]["Authorization"] == "Bearer set"
 
 
 async def test_a_missing_key_names_its_variable(
