@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import Final
 
+from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
+
+_LEFT_OUT: Final = (*RESERVED_ATTRS, "color_message")
+"""What a record has beside its line; uvicorn's repeats the message in a terminal's colours."""
 
 
 def configure(service: str, level: str) -> None:
@@ -18,6 +23,7 @@ def configure(service: str, level: str) -> None:
             timestamp="time",
             rename_fields={"levelname": "level", "name": "logger"},
             static_fields={"service": service},
+            reserved_attrs=_LEFT_OUT,
         )
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)

@@ -82,7 +82,15 @@ def service(title: str, lifespan: Callable[[FastAPI], Any]) -> FastAPI:
     The lifespan sets `app.state.take`, which gets the events, and `app.state.ready`, which
     raises what the mapping makes a 503 while no event can be taken.
     """
-    app = Service(title=title, lifespan=lifespan, redirect_slashes=False, responses=_PROBLEMS)
+    app = Service(
+        title=title,
+        lifespan=lifespan,
+        redirect_slashes=False,
+        responses=_PROBLEMS,
+        # FastAPI's pages load their scripts from elsewhere; /openapi.json is for any reader
+        docs_url=None,
+        redoc_url=None,
+    )
     install_api(app)
     app.add_api_route("/health/ready", _ready, methods=["GET"], include_in_schema=False)
     app.add_api_route("/health/live", _alive, methods=["GET"], include_in_schema=False)
