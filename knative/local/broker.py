@@ -253,10 +253,9 @@ class Broker:
         """Store and dispatch: after the commit, but a reply beside it.
 
         Nobody was told yet that a reply is stored: should the commit fail, the delivery it
-        answers is still owed, and made again. While commits fail, or where a reply comes into a
-        queue so long that events in it are read back from the store, it waits for its own.
+        answers is still owed, and made again. While commits fail, replies wait for theirs.
         """
-        early = reply and self._storing and self._dispatcher.keeps(deliveries)
+        early = reply and self._storing
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def committed(error: StoreError | None) -> None:

@@ -42,7 +42,8 @@ if TYPE_CHECKING:
 _LOG: Final = logging.getLogger(__name__)
 
 LONG_WAIT: Final = 5.0
-"""Seconds; who waits longer for a retry lets go of the event in memory."""
+"""Seconds; who waits longer for a retry lets go of the event in memory, as do those who wait
+beside many others."""
 
 STORE_PAUSE: Final = 1.0
 """Seconds until the next try when the store, or this very code, failed."""
@@ -121,16 +122,6 @@ class Dispatcher:
     def dead(self) -> list[Delivery]:
         """Deliveries given up that their sink has not taken yet."""
         return list(self._dead.values())
-
-    def keeps(self, deliveries: Iterable[Delivery]) -> bool:
-        """Whether their events would stay in memory: nothing in their queues is read back."""
-        for delivery in deliveries:
-            queue = self._queues.get(delivery.trigger.key)
-            if queue is not None and queue.waiting >= KEPT_IN_MEMORY:
-                return False
-            if delivery.partition is not None and self._lanes.waiting >= KEPT_IN_MEMORY:
-                return False
-        return True
 
     def take(self, deliveries: Iterable[Delivery]) -> None:
         """Begin with deliveries that are on disk: new ones, or those a restart found."""
@@ -298,7 +289,7 @@ class Dispatcher:
         self.counters.failed += 1
         delivery.due = self._now() + wait
         self._store.update(delivery.owed())
-        if wait > LONG_WAIT:
+        if wait > LONG_WAIT or len(self._timers) >= KEPT_IN_MEMORY:
             delivery.kept = None
         self._schedule(delivery, wait)
 

@@ -125,7 +125,10 @@ class Store:
         self._flush_soon(len(self._lazy.forgotten))
 
     async def load(self, event: int) -> Kept | None:
-        """Read an event back; None when it is forgotten. Raises StoreError."""
+        """Read an event back; None when it is forgotten or was never written.
+
+        What waits to be written is waited for. Raises StoreError.
+        """
         future: asyncio.Future[Kept | None] = self._loop.create_future()
         self._reads.append(_Read(event, future))
         self._begin_soon()
@@ -184,6 +187,7 @@ class Store:
                 self._orders.put(True)  # noqa: FBT003 - commit
                 return
             self._failed(error)
+        self._read()  # what waited for a change that failed
         self._idle.set()
 
     def _next_group(self) -> list[_Write]:
@@ -197,9 +201,14 @@ class Store:
             if read.future.done():
                 continue
             try:
-                read.future.set_result(tables.load(self._connection, read.seq))
+                kept = tables.load(self._connection, read.seq)
             except sqlite3.Error as error:
                 read.future.set_exception(tables.translated(error, self._path))
+                continue
+            if kept is None and (self._waiting or self._alone):
+                self._reads.append(read)  # it may be among them
+            else:
+                read.future.set_result(kept)
 
     def _measure(self) -> None:
         measures, self._measures = self._measures, []
@@ -243,6 +252,7 @@ class Store:
             for write in self._group:
                 if write.committed is not None:
                     self._loop.call_soon(write.committed, None)
+            self._group = []  # what is on disk need not stay in memory
         else:
             self._connection.rollback()
             self._failed(tables.translated(failure, self._path))

@@ -21,6 +21,9 @@ CONCURRENCY: Final = 64
 KEPT_IN_MEMORY: Final = 1024
 """Events one Trigger's queue holds on to; those behind them are read back when it is their turn."""
 
+LARGE: Final = 16 * 1024
+"""Bytes of data; a larger event is read back wherever another one is before it."""
+
 
 @dataclass(slots=True, eq=False)
 class Delivery:
@@ -69,7 +72,7 @@ class TriggerQueue:
 
     def offer(self, delivery: Delivery) -> None:
         """Queue a delivery and see that somebody works."""
-        if len(self._waiting) >= KEPT_IN_MEMORY and not delivery.ghost:
+        if self._waiting and not delivery.ghost and self._read_back(delivery.kept):
             delivery.kept = None
         self._waiting.append(delivery)
         if self._active < self._limit and not self._stopped:
@@ -77,6 +80,11 @@ class TriggerQueue:
             task = asyncio.create_task(self._work())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    def _read_back(self, kept: Kept | None) -> bool:
+        """Whether an event had better wait on disk alone."""
+        data = None if kept is None else kept.event.data
+        return len(self._waiting) >= KEPT_IN_MEMORY or (data is not None and len(data) > LARGE)
 
     async def stop(self, grace: float) -> None:
         """Start nothing more; give what is under way `grace` seconds, then cancel it."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from events.envelope import Event, create, to_binary
-from knative.delivery import Response
+from knative.delivery import BackoffPolicy, DeliverySpec, Response
 from knative.local.pressure import Bounds, Busy
+from knative.local.tables import Kept
+from knative.local.trigger_queue import CONCURRENCY, KEPT_IN_MEMORY, LARGE
 
 if TYPE_CHECKING:
     from knative.local.matching import TriggerSpec
@@ -146,3 +149,42 @@ async def test_a_disk_that_cannot_be_told_ends_nothing(
     broker = platform.start(trigger("x", "a"), bounds=Bounds(free=500), free=free)
     await eventually(lambda: "cannot tell how full the disk is: stale handle" in caplog.text)
     await eventually(lambda: broker._pressure.reason is not None)
+
+
+def in_memory() -> int:
+    """Return how many stored events are in memory."""
+    gc.collect()
+    return sum(isinstance(found, Kept) for found in gc.get_objects())
+
+
+async def test_retries_let_go_of_their_events(
+    platform: Platform, trigger: Trigger, event: Make, eventually: Eventually
+) -> None:
+    """Beside a thousand that wait for their retry, events are on disk alone, and come as sent."""
+    spec = DeliverySpec(retry=9, backoff_policy=BackoffPolicy.EXPONENTIAL, backoff_delay=3)
+    platform.subscribers.status("http://x/", 503)
+    broker = platform.start(trigger("x", "a", spec))
+    names = [f"{number:04}" for number in range(KEPT_IN_MEMORY + 500)]
+    await broker.accept_all([event(name) for name in names])
+    await eventually(lambda: broker.stats().retrying == len(names))
+    assert in_memory() <= KEPT_IN_MEMORY + CONCURRENCY
+    platform.subscribers.received.clear()
+    platform.subscribers.status("http://x/", 202)
+    await eventually(lambda: broker.stats().delivered == len(names))
+    got = {each.id: each.data for each in platform.subscribers.received["http://x/"]}
+    assert got == {name: event(name).data for name in names}
+
+
+async def test_large_events_wait_on_disk(
+    platform: Platform, trigger: Trigger, event: Make, eventually: Eventually
+) -> None:
+    """Large events behind another are not in memory; small ones are."""
+    gate = held(platform)
+    broker = platform.start(trigger("x", "a"), concurrency=1)
+    await broker.accept_all([event(str(number), data="x" * LARGE) for number in range(20)])
+    assert in_memory() <= 2
+    await broker.accept_all([event(str(number)) for number in range(20, 25)])
+    assert 5 <= in_memory() <= 7
+    gate.set()
+    await eventually(lambda: broker.stats().delivered == 25)
+    assert platform.subscribers.ids("http://x/") == [str(number) for number in range(25)]

@@ -10,7 +10,7 @@ import pytest
 
 from knative.local import tables
 from knative.local.exchange import Failure
-from knative.local.store import Store
+from knative.local.store import MAX_GROUP, Store
 from knative.local.tables import Change, Kept, Owed, StoreError, StoreFull
 
 if TYPE_CHECKING:
@@ -78,6 +78,31 @@ async def test_an_event_is_read_back_as_it_was(client: Client) -> None:
     assert await client.reopen() == [owed]
     assert await client.store.load(kept.seq) == kept
     assert await client.store.load(99) is None
+
+
+@pytest.mark.parametrize("before", [0, 1, MAX_GROUP * 2 + 7])
+async def test_a_read_waits_for_what_is_being_written(client: Client, before: int) -> None:
+    """An event whose write was asked for is found, however many groups are before it."""
+    writes = [client.change(name=str(number)) for number in range(before + 1)]
+    tasks = [asyncio.ensure_future(client.write(change)) for change in writes]
+    await asyncio.sleep(0)  # they have asked
+    [kept] = writes[-1].events
+    assert await client.store.load(kept.seq) == kept
+    await asyncio.gather(*tasks)
+
+
+async def test_a_read_of_what_could_not_be_written_ends(client: Client) -> None:
+    """A write that fails leaves its readers with nothing, not waiting."""
+    change = client.change(200_000)
+    connection = client.store._connection
+    [[pages]] = connection.execute("PRAGMA page_count").fetchall()
+    connection.execute(f"PRAGMA max_page_count = {pages + 1}").fetchall()
+    written = asyncio.ensure_future(client.write(change))
+    await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        assert await client.store.load(change.events[0].seq) is None
+    with pytest.raises(StoreFull):
+        await written
 
 
 async def test_a_group_shares_one_commit(client: Client) -> None:
