@@ -33,8 +33,8 @@ async def platform(tmp_path: Path, environment: dict[str, str]) -> AsyncIterator
     settings = {"TENDRIL_EGRESS_ALLOW": "127.0.0.0/8", "TENDRIL_WITHOUT": "inference"}
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=120)) as session:
         made = LocalPlatform(tmp_path / "data", free_port(), session, settings | environment)
-        await made.start()
         try:
+            await made.start()
             yield made
         finally:
             made.stop()
