@@ -15,10 +15,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from events.attributes import EnvelopeError, canonical
+from events.vocabulary import OWN_PREFIX
 from knative.local import exchange
 from knative.local.dispatch import Dispatcher, TtlUsedUp
 from knative.local.matching import TriggerIndex, TriggerSpec
-from knative.local.pressure import Bounds, Busy, Pressure
+from knative.local.pressure import HEADROOM, Bounds, Busy, Pressure
 from knative.local.store import Store
 from knative.local.tables import Change, Kept, Owed, StoreError
 from knative.local.trigger_queue import CONCURRENCY, Delivery
@@ -173,7 +174,7 @@ class Broker:
         if not self._accepting:
             raise NotAccepting
         if self._dispatcher.live >= self._most or self._pressure.reason is not None:
-            raise Busy(self._pressure.reason or self._too_many())
+            self._make_room_for(events)
         arrived = [(event, _ttl(event)) for event in events]
         await self._take(arrived, address, None)
         self._accepted += len(arrived)
@@ -200,9 +201,15 @@ class Broker:
         """Return the dead letters that their sinks have refused so far."""
         return [_stuck(delivery) for delivery in self._dispatcher.dead if delivery.attempt]
 
-    def _too_many(self) -> str:
-        return (
-            f"{self._dispatcher.live} deliveries are not done yet, and {self._most} may be"
+    def _make_room_for(self, events: Sequence[Event]) -> None:
+        """Raise Busy, but for the hops of flows that run, while there is headroom."""
+        own = all(event.type.startswith(OWN_PREFIX) for event in events)
+        live = self._dispatcher.live
+        if own and live < self._most * HEADROOM and not self._pressure.exhausted:
+            return
+        raise Busy(
+            self._pressure.reason
+            or f"{live} deliveries are not done yet, and {self._most} may be"
             " (TENDRIL_MAX_UNDELIVERED)"
         )
 

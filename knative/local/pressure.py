@@ -1,7 +1,8 @@
 """When the broker has to refuse events: before memory or disk run out, not after.
 
-Only arriving events are refused, with 503: a subscriber's reply ends the delivery it answers, so
-refusing replies would keep what is owed from getting less.
+Arriving events are refused first, with 503. The hops of flows that run already are let in until
+twice the bounds, for them to end; a subscriber's reply always, as it ends the delivery it answers:
+refusing it would keep what is owed from getting less.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 _LOG: Final = logging.getLogger(__name__)
+
+HEADROOM: Final = 2
+"""How many times the bounds the flows that run may take to end."""
 
 PERIOD: Final = 0.25
 """Seconds between two looks at the disk: what arrives in between is the bounds' slack."""
@@ -40,12 +44,16 @@ class Bounds:
 
 
 class Pressure:
-    """Looks at the disk now and then; `reason` is why arriving events are refused, if they are."""
+    """Looks at the disk now and then; `reason` is why arriving events are refused, if they are.
+
+    `exhausted` says that the headroom is used up as well.
+    """
 
     def __init__(
         self, bounds: Bounds, used: Callable[[], Awaitable[int]], free: Callable[[], int]
     ) -> None:
         self.reason: str | None = None
+        self.exhausted = False
         self._bounds = bounds
         self._used = used
         self._free = free
@@ -70,20 +78,22 @@ class Pressure:
             await asyncio.sleep(PERIOD)
 
     async def _look(self) -> None:
-        used = await self._used() if self._bounds.size else 0
-        reason = self._judged(used)
+        bounds = self._bounds
+        used = await self._used() if bounds.size else 0
+        free = self._free() if bounds.free else 0
+        reason = self._judged(used, free)
         if (reason is None) != (self.reason is None):
             _LOG.warning("events are %s", f"refused: {reason}" if reason else "taken again")
         self.reason = reason
+        self.exhausted = free * HEADROOM < bounds.free or used >= bounds.size * HEADROOM > 0
 
-    def _judged(self, used: int) -> str | None:
+    def _judged(self, used: int, free: int) -> str | None:
         bounds = self._bounds
         if bounds.size and used >= bounds.size:
             return (
                 f"{used} bytes of events are not delivered yet, and {bounds.size} may be"
                 " (TENDRIL_MAX_UNDELIVERED_BYTES)"
             )
-        free = self._free() if bounds.free else 0
         if free < bounds.free:
             return (
                 f"{free} bytes of disk are free, and {bounds.free} have to be"

@@ -132,6 +132,8 @@ class Knative:
         filters_: list[Any] | None = None,
         subscriber: str | None = None,
         broker: str = ADDRESSES[0],
+        *,
+        ordered: bool = False,
         **delivery: Any,
     ) -> TriggerSpec:
         """Return a Trigger whose subscriber has its name; delivery as DeliverySpec has it."""
@@ -142,6 +144,7 @@ class Knative:
             subscriber=subscriber or self.subscribers.url(name),
             filter=filters.compile(filter, filters_),
             delivery=DeliverySpec(dead_letter_sink=sink, **delivery),
+            ordered=ordered,
         )
 
     async def start(

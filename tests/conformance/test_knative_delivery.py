@@ -334,6 +334,19 @@ async def test_a_slow_subscriber_delays_no_other(knative: Knative, answer: type[
     await knative.until(lambda: len(knative.subscribers.requests["fast"]) == 80)
 
 
+async def test_ordered_delivery(knative: Knative, answer: type[Answer]) -> None:
+    """A Trigger that asks for order gets a key's events one after the other, retries included."""
+    knative.subscribers.answer("x", answer(503, wait=1.5), answer(202))
+    await knative.start(knative.trigger("x", ordered=True, retry=1))
+    for number in range(5):
+        await knative.send(id=str(number), partitionkey="customer 7")
+    await knative.send(id="other", partitionkey="customer 8")
+    await knative.settled()
+    ids = [event.id for event in knative.subscribers.events("x")]
+    assert [name for name in ids if name != "other"] == ["0", "0", "1", "2", "3", "4"]
+    assert ids.index("other") < 2
+
+
 @pytest.mark.parametrize(
     ("spec", "types"),
     [

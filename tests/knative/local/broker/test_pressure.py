@@ -84,6 +84,47 @@ async def test_replies_are_taken(
         await broker.accept(event("2"))
 
 
+async def test_hops_have_headroom(platform: Platform, trigger: Trigger, event: Make) -> None:
+    """The events of flows that run are taken until twice the bound, for them to end."""
+    platform.subscribers.hang("http://x/")
+    platform.subscribers.hang("http://y/")
+    broker = platform.start(
+        trigger("x", "a"), trigger("y", "dev.tendril.hop"), bounds=Bounds(deliveries=2)
+    )
+    for number in range(2):
+        await broker.accept(event(str(number)))
+    hops = [event(f"hop {number}", "dev.tendril.hop") for number in range(3)]
+    with pytest.raises(Busy):
+        await broker.accept_all([hops[0], event("3")])
+    await broker.accept(hops[0])
+    await broker.accept(hops[1])
+    with pytest.raises(Busy):
+        await broker.accept(hops[2])
+
+
+@pytest.mark.parametrize(("free", "taken"), [(251, True), (249, False)])
+async def test_hops_have_headroom_on_disk(
+    platform: Platform,
+    trigger: Trigger,
+    event: Make,
+    eventually: Eventually,
+    free: int,
+    taken: bool,
+) -> None:
+    """They may use half of the disk that is kept free, and no more."""
+    broker = platform.start(
+        trigger("y", "dev.tendril.hop"), bounds=Bounds(free=500), free=lambda: free
+    )
+    await eventually(lambda: broker._pressure.reason is not None)
+    with pytest.raises(Busy):
+        await broker.accept(event("1"))
+    if taken:
+        await broker.accept(event("hop", "dev.tendril.hop"))
+    else:
+        with pytest.raises(Busy):
+            await broker.accept(event("hop", "dev.tendril.hop"))
+
+
 async def test_so_many_bytes_and_no_more(
     platform: Platform, trigger: Trigger, event: Make, eventually: Eventually
 ) -> None:
