@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from knative.cli.demo.story import Stage
 from knative.cli.demo.telling import Teller
 from knative.cli.demo.watching import Watcher
 from knative.cli.exits import CommandError, UsageError
+from knative.cli.hops import REQUESTED, Hop
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 RUNS = "GET /services/flow/runs"
@@ -76,6 +78,7 @@ def test_ingest_announces_every_document_and_tells_its_hops(
     hops = _told(capsys, "hop")
     assert {hop["subject"] for hop in hops} == {"a.md", "b.md"}
     assert all(hop["tool"] == "text-collection" and hop["cold"] for hop in hops)
+    assert all(hop["workMs"] == 5 for hop in hops)
 
 
 def test_the_question_goes_by_webhook_and_its_answer_has_sources(
@@ -189,3 +192,16 @@ def test_people_get_lines(capsys: pytest.CaptureFixture[str]) -> None:
     teller = Teller(clock=lambda: 1.0)
     teller.remark("hello")
     assert capsys.readouterr().out == "   0.0 s  hello\n"
+
+
+def test_people_see_each_hop_on_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Document, event, tool, cold or warm, milliseconds, outcome; and why it failed."""
+    teller = Teller(clock=lambda: 1.0)
+    done = Hop("/do/0/store", "/do/0/store#1", REQUESTED, AT, tool="text-collection")
+    teller.hop("leave.md", replace(done, cold=True, work_ms=1234.0, outcome="completed"))
+    problem = {"title": "Validation", "detail": "not a PDF"}
+    teller.hop("x.pdf", replace(done, cold=False, work_ms=5, outcome="faulted", problem=problem))
+    first, second = (" ".join(line.split()) for line in capsys.readouterr().out.splitlines())
+    hop = "task.requested -> text-collection"
+    assert first == f"0.0 s leave.md {hop} cold 1.2 s completed"
+    assert second == f"0.0 s x.pdf {hop} warm 5 ms faulted: not a PDF"

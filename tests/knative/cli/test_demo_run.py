@@ -32,13 +32,18 @@ def test_the_demo_does_the_main_job(tmp_path: Path) -> None:
     hops = _only(told, "hop")
     assert {"text-collection", "llm"} <= {hop.get("tool") for hop in hops}
     assert {hop["cold"] for hop in hops if "cold" in hop} == {True, False}
+    tools = [hop for hop in hops if "tool" in hop]
+    assert all(hop["workMs"] > 0 for hop in tools), "a hop without its milliseconds"
     (answer,) = _only(told, "answer")
     assert "moisture" in answer["answer"]
     assert answer["sources"][0]["document"] == "marlow-sensor.html"
     (letter,) = _only(told, "dead-letter")
     repaired = [hop["outcome"] for hop in hops if hop["subject"] == "price-list.pdf"]
     assert repaired == ["faulted", "completed", "emitted"]
-    assert letter["run"] == _only(told, "note")[-2]["run"]
+    completed, stopped = _only(told, "note")[-2:]
+    assert letter["run"] == completed["run"]
+    folder = str((tmp_path / "data").resolve())
+    assert (stopped["text"], stopped["data"]) == (f"stopped; the data is in {folder}", folder)
     assert (tmp_path / "data" / "ledger.db").is_file()
     assert not (tmp_path / "data" / "platform.json").exists()
 
