@@ -10,7 +10,6 @@ import asyncio
 import re
 import shutil
 import sys
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +19,7 @@ from knative.local import exchange
 from knative.local.dispatch import Dispatcher, TtlUsedUp
 from knative.local.matching import TriggerIndex, TriggerSpec
 from knative.local.pressure import HEADROOM, Bounds, Busy, Pressure
+from knative.local.stats import Stats, StuckLetter, stuck
 from knative.local.store import Store
 from knative.local.tables import Change, Kept, Owed, StoreError
 from knative.local.trigger_queue import CONCURRENCY, Delivery
@@ -50,46 +50,6 @@ class UnknownBroker(LookupError):  # noqa: N818 - what happened to the event
 
 class NotAccepting(Exception):  # noqa: N818 - a state
     """The broker has not started or is stopping."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """What the broker holds now, and what it did since it started.
-
-    `stored` deliveries are waiting for a slot (`pending`), under way (`active`) or wait for
-    their next attempt (`retrying`); `dead` ones are given up and not yet taken by their sink;
-    `orphaned` ones belong to Triggers that are gone.
-    """
-
-    stored: int
-    pending: int
-    active: int
-    retrying: int
-    dead: int
-    orphaned: int
-    accepted: int
-    unmatched: int
-    delivered: int
-    failed: int
-    deadlettered: int
-    dropped: int
-
-
-@dataclass(frozen=True, slots=True)
-class StuckLetter:
-    """A dead letter its sink does not take: kept and tried again until it does.
-
-    `source` and `id` name the event; `due` is the next try's Unix time.
-    """
-
-    source: str
-    id: str
-    trigger: str
-    sink: str
-    code: int
-    reason: str
-    attempts: int
-    due: float
 
 
 class Broker:
@@ -199,7 +159,7 @@ class Broker:
 
     def stuck(self) -> list[StuckLetter]:
         """Return the dead letters that their sinks have refused so far."""
-        return [_stuck(delivery) for delivery in self._dispatcher.dead if delivery.attempt]
+        return [stuck(delivery) for delivery in self._dispatcher.dead if delivery.attempt]
 
     def _make_room_for(self, events: Sequence[Event]) -> None:
         """Raise Busy, but for the hops of flows that run, while there is headroom."""
@@ -306,17 +266,3 @@ def _ttl(event: Event) -> int:
     if int(given) <= 1:
         raise EnvelopeError(exchange.TTL, "is used up: this event has passed too many subscribers")
     return int(given) - 1
-
-
-def _stuck(delivery: Delivery) -> StuckLetter:
-    assert delivery.failure is not None
-    return StuckLetter(
-        source=delivery.failure.source,
-        id=delivery.failure.id,
-        trigger=delivery.trigger.key,
-        sink=delivery.trigger.delivery.dead_letter_sink or "",
-        code=delivery.failure.code,
-        reason=delivery.failure.reason,
-        attempts=delivery.attempt,
-        due=delivery.due,
-    )

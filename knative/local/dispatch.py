@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -32,6 +32,7 @@ from knative.delivery import (
 from knative.local import exchange
 from knative.local.exchange import Failure
 from knative.local.lanes import Lanes
+from knative.local.stats import Counters
 from knative.local.tables import Kept, StoreError
 from knative.local.trigger_queue import CONCURRENCY, KEPT_IN_MEMORY, Delivery, TriggerQueue
 
@@ -58,16 +59,6 @@ Publish = Callable[[Event, Kept, int | None], Awaitable[bool]]
 
 Raises StoreError when the reply is not stored, TtlUsedUp when it never will be.
 """
-
-
-@dataclass(slots=True)
-class Counters:
-    """What happened since the start; `failed` counts attempts, the others deliveries."""
-
-    delivered: int = 0
-    failed: int = 0
-    deadlettered: int = 0
-    dropped: int = 0
 
 
 class Dispatcher:

@@ -7,13 +7,13 @@ gives the value. Source: CloudEvents SQL 1.0, sections 3.2 to 3.7.
 from __future__ import annotations
 
 import operator
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from knative.filters.cesql.functions import find
+from knative.filters.cesql.patterns import compiled
 from knative.filters.cesql.values import (
     Fault,
     FaultKind,
@@ -25,6 +25,9 @@ from knative.filters.cesql.values import (
     integer,
     text,
 )
+
+if TYPE_CHECKING:
+    import re
 
 Attributes = Mapping[str, Value]
 
@@ -197,7 +200,7 @@ class Like(Expression):
     _compiled: re.Pattern[str] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_compiled", _pattern(self.pattern))
+        object.__setattr__(self, "_compiled", compiled(self.pattern))
 
     def evaluate(self, attributes: Attributes) -> bool:
         """Say whether the whole text fits the pattern."""
@@ -298,24 +301,3 @@ def _calculated(left: int, operation: str, right: int) -> int:
     quotient = abs(left) // abs(right)  # Python rounds down, CESQL towards 0
     quotient = quotient if (left < 0) == (right < 0) else -quotient
     return quotient if operation == "/" else left - quotient * right
-
-
-def _pattern(pattern: str) -> re.Pattern[str]:
-    r"""Return a LIKE pattern as a regular expression that never tries a part twice.
-
-    Between two `%`, the first place a part fits is as good as any later one, so the group is
-    atomic: matching takes time in proportion to text and pattern, whatever they are.
-    """
-    parts: list[str] = [""]
-    for piece in re.findall(r"\\[%_]|[\s\S]", pattern):
-        if piece == "%":
-            parts.append("")
-        else:
-            parts[-1] += "." if piece == "_" else re.escape(piece[-1])
-    first, *middle = parts
-    if not middle:
-        return re.compile(first, re.DOTALL)
-    last = middle.pop()
-    found = "".join(f"(?>.*?{part})" for part in middle if part)
-    # the last part is tried at the one place where it could end the text
-    return re.compile(f"{first}{found}.*{last}", re.DOTALL)

@@ -273,6 +273,27 @@ def test_like_is_as_a_plain_search_has_it(pattern: str, text: str) -> None:
     assert outcome(expression, {"x": text}) == (like(pattern, text), None)
 
 
+_WORDS = (
+    "AND OR XOR NOT LIKE IN EXISTS TRUE FALSE LENGTH( CONCAT_WS( ABS( SUBSTRING( INT( FOO( ( ) , "
+    "+ - * / % = != <> < <= > >= 0 1 7 2147483647 2147483648 id type number small nothing flag "
+    "'a' 'a%' '7' \"true\" '' ' § \\ a_b"
+)
+
+
+@given(st.lists(st.sampled_from(_WORDS.split()), max_size=12).map(" ".join))
+def test_every_text_has_a_value_or_a_place(source: str) -> None:
+    """Whatever is written is refused with its position, or has a value of the three types."""
+    try:
+        expression = parse(source)
+    except ExpressionError as error:
+        place = (error.line, error.column)
+    else:
+        place = (1, 1)
+        result, _ = outcome(expression, EVENT)
+        assert type(result) in {str, bool} or -(2**31) <= int(result) < 2**31
+    assert (1, 1) <= place <= (1, len(source) + 1)
+
+
 def test_like_takes_no_longer_than_its_text() -> None:
     """A pattern of many wildcards over a long text that does not fit takes no seconds."""
     expression = parse(f"x LIKE '{'%a' * 40}b'")
