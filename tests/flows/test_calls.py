@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
+import grpc
+import grpc.aio
 import pytest
 from fastapi import FastAPI, Header, HTTPException
+from fastapi.responses import PlainTextResponse
 from mcp.server.mcpserver import MCPServer
 
 from tests.support.serving import serving
@@ -78,6 +82,24 @@ do:
         do:
           - say: {set: '${ {sum, detail: $err.detail} }'}
 """
+GRPC = """
+document: {dsl: '1.0.3', namespace: test, name: greetings, version: '1.0.0'}
+do:
+  - greet:
+      call: grpc
+      with:
+        proto: {endpoint: 'http://127.0.0.1:{web}/greet.proto'}
+        service: {name: greet.Greeter, host: localhost, port: 0}
+        method: SayHello
+        arguments: {name: '${ .name }'}
+      output: {as: .name}
+"""
+PROTO = """
+syntax = "proto3";
+package greet;
+message Hello { string name = 1; }
+service Greeter { rpc SayHello (Hello) returns (Hello); }
+"""
 MISTAKES = """
 document: {dsl: '1.0.3', namespace: test, name: wrong, version: '1.0.0'}
 do:
@@ -87,6 +109,12 @@ do:
         document: {endpoint: 'https://{host}/api'}
         operationId: x
         authentication: {basic: {use: s}}
+  - b:
+      call: grpc
+      with:
+        proto: {endpoint: 'https://{host}/api.proto'}
+        service: {name: a.B, host: a.test, authentication: {basic: {use: s}}}
+        method: C
 use: {secrets: [s]}
 """
 
@@ -151,9 +179,41 @@ async def test_mcp_calls(platform: LocalPlatform) -> None:
     assert "nobody" in run["output"]["detail"]
 
 
+async def test_grpc_calls(platform: LocalPlatform) -> None:
+    """A method of a gRPC service is called by the document that an HTTP server has."""
+    app = FastAPI()
+    app.get("/greet.proto")(lambda: PlainTextResponse(PROTO))
+    async with echoing() as port, serving(app) as url:
+        await platform.deploy(GRPC.replace("port: 0", f"port: {port}"))
+        value = {"web": url.rpartition(":")[2], "name": "Ada"}
+        run = await platform.run("test/greetings", value)
+    assert (run["status"], run.get("output")) == ("completed", "Ada"), run
+
+
+@asynccontextmanager
+async def echoing() -> AsyncIterator[int]:
+    """Serve `greet.Greeter` on loopback; yield its port."""
+    handlers: dict[str, Any] = {"SayHello": grpc.unary_unary_rpc_method_handler(_echo)}
+    server = grpc.aio.server()
+    service = grpc.method_handlers_generic_handler("greet.Greeter", handlers)
+    server.add_generic_rpc_handlers((service,))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        yield port
+    finally:
+        await server.stop(grace=0)
+
+
+async def _echo(request: bytes, _: Any) -> bytes:
+    return request
+
+
 async def test_what_a_call_cannot_do_yet_is_told_at_the_door(platform: LocalPlatform) -> None:
     """Deploying names the part of a built-in call that cannot be run, with its place."""
     status, answer = await platform.api("POST", "/flows", data=MISTAKES.encode())
     assert status == 400
     messages = " ".join(error["message"] for error in answer["errors"])
     assert "task 'a' uses 'with.authentication', which Tendril 0.1 cannot run yet" in messages
+    assert "task 'b' uses 'with.service.authentication', which Tendril 0.1" in messages
+    assert "unknown property" not in messages

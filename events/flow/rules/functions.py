@@ -68,7 +68,9 @@ def _call(visit: Visit, task: CallTask, catalog: Catalog) -> Iterator[Words]:
     if function.name in ENDPOINTS:
         for path in _authentications(task.with_):
             yield visit.place(*path), refusal(str(visit.place()), ".".join(path))
-    given = _as_called(task.with_, ENDPOINTS.get(function.name, ()))
+        given = _as_called(task.with_, ENDPOINTS[function.name])
+    else:
+        given = task.with_
     yield from _arguments(visit, given, function)
 
 
@@ -76,13 +78,17 @@ def _as_called(given: Json, endpoints: tuple[tuple[str, ...], ...]) -> Json:
     """Return the arguments in the shape that the function gets them in."""
     if () in endpoints and isinstance(given, str):
         return {"uri": given}
-    if not endpoints or not isinstance(given, dict):
+    if not isinstance(given, dict):
         return given
     return {
-        name: _as_called(value, tuple(place[1:] for place in endpoints if place[:1] == (name,)))
+        name: value if name in _OPAQUE else _as_called(value, _under(endpoints, name))
         for name, value in given.items()
         if name != "authentication"  # refused already
     }
+
+
+def _under(places: tuple[tuple[str, ...], ...], name: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(place[1:] for place in places if place[:1] == (name,))
 
 
 def _arguments(visit: Visit, given: dict[str, Json], function: Function) -> Iterator[Words]:

@@ -1,0 +1,1 @@
+"""`call: grpc` of the Serverless Workflow DSL."""

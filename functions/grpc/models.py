@@ -1,0 +1,104 @@
+"""What a gRPC call takes and returns: the DSL's `gRPC Call`."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from functions.host.web.limits import Limits
+
+
+class Settings(BaseSettings):
+    """The settings of the grpc tool."""
+
+    model_config = SettingsConfigDict(env_prefix="TENDRIL_GRPC_", env_file=".env", extra="ignore")
+
+    timeout: float = Field(
+        30.0, gt=0, le=55, description="seconds the document may take, and then the call"
+    )
+    max_bytes: int = Field(
+        10 * 1024 * 1024, gt=0, description="longest document, and longest answer in all"
+    )
+    document_seconds: float = Field(
+        300.0, ge=0, description="seconds a fetched document is used before it is fetched again"
+    )
+    plaintext: str = Field(
+        "localhost,127.0.0.1,*.svc,*.svc.cluster.local",
+        description="hosts that are called without TLS, separated by commas; * is any text",
+    )
+    protos: Path | None = Field(
+        None, description="folder of the documents that file:// endpoints name; none when empty"
+    )
+
+    @property
+    def limits(self) -> Limits:
+        """What one exchange may take."""
+        return Limits(
+            self.timeout, self.max_bytes, "TENDRIL_GRPC_TIMEOUT", "TENDRIL_GRPC_MAX_BYTES"
+        )
+
+    def is_plaintext(self, host: str) -> bool:
+        """Tell whether a host is called without TLS."""
+        patterns = (each.strip().lower() for each in self.plaintext.split(","))
+        return any(fnmatchcase(host.lower(), pattern) for pattern in patterns)
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Endpoint(_Strict):
+    """Where a document lies."""
+
+    uri: str = Field(min_length=1, description="The document's URI, http or https.")
+
+
+class Proto(_Strict):
+    """The document that describes the service: where it lies, or itself."""
+
+    name: str | None = Field(None, description="The document's name, for people.")
+    endpoint: Annotated[str, Field(min_length=1)] | Endpoint | None = Field(
+        None, description="Where the document lies: its URI, or an object with it."
+    )
+    content: str | None = Field(
+        None, description="The document's text, instead of an endpoint.", min_length=1
+    )
+
+    @model_validator(mode="after")
+    def _either(self) -> Self:
+        if (self.endpoint is None) == (self.content is None):
+            raise ValueError("give either 'endpoint' or 'content'")
+        return self
+
+    @property
+    def uri(self) -> str:
+        """The endpoint's URI in either of its forms, empty without one."""
+        return self.endpoint.uri if isinstance(self.endpoint, Endpoint) else self.endpoint or ""
+
+
+class Service(_Strict):
+    """The service to call, and where it is."""
+
+    name: str = Field(min_length=1, description="The service's full name: package.Service.")
+    host: str = Field(min_length=1, max_length=253, description="The host that serves it.")
+    port: int = Field(443, ge=1, le=65535, description="The host's port.")
+
+
+class In(_Strict):
+    """One call of a method."""
+
+    proto: Proto = Field(description="The proto document that describes the service.")
+    service: Service = Field(description="The service to call, and where it is.")
+    method: str = Field(min_length=1, description="The name of the method.")
+    arguments: dict[str, Any] = Field(
+        default_factory=dict,
+        description="The request message, in protobuf's JSON mapping.",
+    )
+
+
+class Out(RootModel[Any]):
+    """The answer in protobuf's JSON mapping; a list of them from a method that streams."""
