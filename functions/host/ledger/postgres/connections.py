@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, LiteralString, TypeVar
 
 import orjson
 import psycopg
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncCursor
 from psycopg.adapt import Loader
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.string import StrDumperUnknown
@@ -26,10 +26,11 @@ from functions.host.ledger.postgres import schema
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from psycopg import AsyncPipeline
     from psycopg.abc import Buffer
 
 T = TypeVar("T")
-Database = AsyncConnection[tuple[Any, ...]]
+Row = tuple[Any, ...]
 _DEFAULTS: Final[dict[str, Any]] = {
     "application_name": "tendril",
     "connect_timeout": 5,
@@ -42,7 +43,7 @@ _DEFAULTS: Final[dict[str, Any]] = {
 _LIMITS: Final[LiteralString] = (
     "SELECT set_config('statement_timeout', '10s', false), "
     "set_config('lock_timeout', '8s', false), "
-    "set_config('idle_in_transaction_session_timeout', '15s', false)"
+    "set_config('idle_in_transaction_session_timeout', '10s', false)"
 )
 """The last one frees what a frozen host holds locked."""
 _PATIENCE: Final = 20.0
@@ -63,6 +64,38 @@ class _Text(StrDumperUnknown):
     def dump(self, obj: str) -> Buffer | None:
         # PostgreSQL's texts have no NUL; only an error's message or a title could bring one
         return super().dump(obj.replace("\0", "\ufffd"))
+
+
+class _Cursor(AsyncCursor[Row]):
+    """Ends a part of the pipeline where a result is read.
+
+    Without that the server takes the transaction for busy, however long it hears nothing, and
+    its limit on idle ones frees nothing that a frozen host holds locked.
+    """
+
+    async def fetchone(self) -> Row | None:
+        await self._part()
+        return await super().fetchone()
+
+    async def fetchall(self) -> list[Row]:
+        await self._part()
+        return await super().fetchall()
+
+    async def _part(self) -> None:
+        connection = self.connection
+        assert isinstance(connection, Database)
+        if connection.pipe:
+            await connection.pipe.sync()
+
+
+class Database(AsyncConnection[Row]):
+    """A connection, and the pipeline that a transaction on it is in."""
+
+    pipe: AsyncPipeline | None = None
+
+    async def cancel_safe(self, *, timeout: float = 30.0) -> None:  # noqa: ASYNC109 - psycopg's
+        """Ask a server that is out of our patience to stop, and do not wait for it long."""
+        await super().cancel_safe(timeout=min(timeout, 1.0))
 
 
 class Connections:
@@ -100,7 +133,7 @@ class Connections:
             await self._pool.close()
 
     async def _transact(self, work: Callable[[Database], Awaitable[T]], *, promise: bool) -> T:
-        async with self._connection() as db, db.pipeline(), db.transaction():
+        async with self._connection() as db, db.pipeline() as db.pipe, db.transaction():
             if not promise:
                 await db.execute("SET LOCAL synchronous_commit = off")
             return await work(db)
@@ -112,6 +145,7 @@ class Connections:
         try:
             yield db
         finally:
+            db.pipe = None
             await pool.putconn(db)
 
     async def _opened(self) -> AsyncConnectionPool[Database]:
@@ -126,7 +160,8 @@ class Connections:
         await self._migrated()
         pool = AsyncConnectionPool[Database](
             self._conninfo,
-            kwargs={"autocommit": True},
+            connection_class=Database,
+            kwargs={"autocommit": True, "cursor_factory": _Cursor},
             min_size=1,
             max_size=self._most,
             timeout=_WAIT,
