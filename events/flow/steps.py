@@ -149,6 +149,21 @@ class ScopeFaulted:
 
 
 @dataclass(frozen=True, slots=True)
+class Branch:
+    """A scope of its own: one branch of a fork task, which goes on in its parent scope."""
+
+    scope: str
+    """Unique in the run; the flow's own scope is the empty one."""
+    parent: str
+    fork: str
+    """The instance of the fork task; when it is over the parent is told TaskCompleted, with the
+    branches' outputs in order (or the winner's alone), or TaskFaulted, of this instance."""
+    index: int
+    compete: bool
+    """Whether the first branch to complete ends the fork."""
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """The one result of `advance`: the new state and everything to do about it."""
 
@@ -161,3 +176,11 @@ class Step:
     closes: tuple[str, ...] = ()
     """Instances of requests and timers of earlier steps that nothing waits for any more; the one
     that this step's signal speaks of is not among them."""
+    branch: Branch | None = None
+    """The branch that this scope is; its end is told to the parent, not to the run."""
+    branches: tuple[Step, ...] = ()
+    """The first steps of new scopes, those that completed at once included; while there are any,
+    at least one is running."""
+    shuts: tuple[Branch, ...] = ()
+    """Forks of earlier steps that are over, by any one branch of each: their scopes are closed,
+    and all that is within them."""

@@ -8,6 +8,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+import orjson
+
 from events.flow.advance import StaleSignal
 from events.flow.steps import MACHINE
 from functions.host.emitting import NOTHING, Opened
@@ -16,6 +18,7 @@ from functions.host.jq import NotYetError
 from functions.host.ledger import LedgerUnavailable
 from functions.host.ledger.rows import RunStatus, TaskState, Work
 from functions.host.outcomes import Outcome
+from functions.host.transitions import JOINED
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
     from functions.host.blobs import Blobs
     from functions.host.emitting import Emitter
     from functions.host.ledger import Ledger
-    from functions.host.ledger.rows import RunRow, Transition
+    from functions.host.ledger.rows import Join, RunRow, TaskRow, Transition
     from functions.host.stepping import Scope, Stepper
 
 log = logging.getLogger(__name__)
@@ -107,7 +110,17 @@ class Settler:
         if not await committing:
             return None
         self._expect(run, written)
+        if written.join is not None:
+            return await self._joined(run, written.join, opened)
         return opened
+
+    async def _joined(self, run: RunRow, join: Join, opened: Opened) -> Opened:
+        """Go on in the parent scope if this was the end of the fork; if we die, the clock does."""
+        fork = await self._ledger.task(run.id, join.row.instance)
+        if fork is None or fork.task.state is not TaskState.RECORDED:
+            return opened
+        following = await self.settle(fork)
+        return Opened(following.requests, outbox=opened.outbox or following.outbox)
 
     def _expect(self, run: RunRow, written: Transition) -> None:
         """Fire what is due soon from here; the clock would find it up to a sweep too late."""
@@ -162,8 +175,19 @@ class Settler:
             return partial(self._stepper.fire, work)
         if work.task.outcome is None:
             return None
+        if work.task.outcome == JOINED:
+            outputs = await self._ledger.outputs(work.run.id, work.task.instance)
+            joined = Outcome(output=[await self._blobs.unpack(each) for each in outputs])
+            return partial(self._stepper.in_thread, work, joined)
         outcome = Outcome.from_json(await self._blobs.unpack(work.task.outcome))
-        return partial(self._stepper.in_thread, work, outcome)
+        blame = None if work.task.tool else await self._blamed(work)
+        return partial(self._stepper.in_thread, work, outcome, blame=blame)
+
+    async def _blamed(self, fork: Work) -> TaskRow | None:
+        """Return the task that a faulted branch ended with; None where it was no task's fault."""
+        instance = orjson.loads(fork.task.input)
+        found = await self._ledger.task(fork.run.id, instance) if instance else None
+        return found.task if found else None
 
 
 def _opened(run: RunRow, written: Transition) -> Opened:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -69,19 +70,31 @@ class Stepper:
         """
         return await self._next(work, outcome, scope, self._advance_here)
 
-    async def in_thread(self, work: Work, outcome: Outcome, scope: Scope) -> Transition:
-        """Return the same, however long it takes; StaleSignal: the scope has moved on."""
-        return await self._next(work, outcome, scope, self._advance_in_thread)
+    async def in_thread(
+        self, work: Work, outcome: Outcome, scope: Scope, blame: TaskRow | None = None
+    ) -> Transition:
+        """Return the same, however long it takes; StaleSignal: the scope has moved on.
+
+        `blame` is the task of a branch that the fault of its fork is about.
+        """
+        return await self._next(work, outcome, scope, self._advance_in_thread, blame)
 
     async def _next(
-        self, work: Work, outcome: Outcome, scope: Scope, advance_: Advance
+        self,
+        work: Work,
+        outcome: Outcome,
+        scope: Scope,
+        advance_: Advance,
+        blame: TaskRow | None = None,
     ) -> Transition:
         packed, rev = scope
         state = await self._blobs.unpack(packed)
         now = self._clock()
         signal = outcome.signal(work.task.instance)
         step = await self._step(work.run, state, signal, now, advance_)
-        return await self._transition(step, work.run, work.task, rev, now, outcome.work_ms)
+        about = await self._settled(work.run, work.task, rev, now)
+        about = replace(about, work_ms=outcome.work_ms, blame=blame)
+        return await transition(step, about, self._blobs)
 
     async def fire(self, work: Work, scope: Scope) -> Transition:
         """Return what a timer that is due writes; StaleSignal: the scope has moved on."""
@@ -108,11 +121,12 @@ class Stepper:
         task: TaskRow | None,
         rev: int,
         now: float,
-        work_ms: float = 0.0,
     ) -> Transition:
+        return await transition(step, await self._settled(run, task, rev, now), self._blobs)
+
+    async def _settled(self, run: RunRow, task: TaskRow | None, rev: int, now: float) -> Settled:
         deployed = await self._deployments.get(run.digest)
-        about = Settled(run, deployed, task, rev, now, self._grace, work_ms)
-        return await transition(step, about, self._blobs)
+        return Settled(run, deployed, task, rev, now, self._grace)
 
     async def _step(
         self, run: RunRow, state: State | None, signal: Signal, now: float, advance_: Advance

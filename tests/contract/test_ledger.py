@@ -14,11 +14,13 @@ from functions.host.ledger.rows import (
     Door,
     Entry,
     FlowRow,
+    Join,
     Letter,
     LetterStatus,
     Outgoing,
     RunRow,
     RunStatus,
+    ScopeRow,
     TaskRow,
     TaskState,
     Transition,
@@ -295,6 +297,92 @@ async def test_only_a_running_run_is_suspended(ledger: Ledger) -> None:
         assert now.status == expected
     assert await ledger.suspend("r2", NOW) is None
     assert await ledger.resume("r2", NOW) is None
+
+
+def branch(index: int, output: str | None = None, *, compete: bool = False) -> ScopeRow:
+    """Return a branch of the fork `/do/1/f#1` in the run's own scope."""
+    return ScopeRow(f"/do/1/f#1/{index}", "", "/do/1/f#1", compete, f'{{"b":{index}}}', output)
+
+
+def within(index: int) -> TaskRow:
+    """Return the one task of a branch."""
+    return replace(row(instance=f"/do/1/f/{index}#1@/do/1/f#1/{index}"), scope=branch(index).scope)
+
+
+def over(*, output: str | None = None, outright: bool = False, outcome: str = "") -> Join:
+    """Return how a branch ends."""
+    fork = replace(row(instance="/do/1/f#1"), tool="", state=TaskState.RECORDED, outcome=outcome)
+    return Join(fork, outright, output)
+
+
+async def forked(ledger: Ledger, *scopes: ScopeRow) -> list[TaskRow]:
+    """Open a run that forks, and claim the tasks of the branches that are not done."""
+    tasks = [within(i) for i, each in enumerate(scopes) if each.output is None]
+    await ledger.open(run(), replace(first(*tasks), scopes=scopes))
+    return [await claimed(ledger, task) for task in tasks]
+
+
+async def test_a_fork_is_over_with_its_last_branch(ledger: Ledger) -> None:
+    """Each end counts once, in its own scope; the last opens the fork's row with all outputs."""
+    a, c = await forked(ledger, branch(0), branch(1, '"at once"'), branch(2))
+    for task, output in ((c, '"c"'), (a, '"a"')):
+        assert await ledger.task("r1", "/do/1/f#1") is None
+        step = after(task, join=over(output=output), outcome="{}")
+        assert await ledger.transit(step)
+        assert not await ledger.transit(step)
+    fork = await ledger.task("r1", "/do/1/f#1")
+    assert fork
+    assert (fork.task.state, fork.task.outcome) == (TaskState.RECORDED, "")
+    assert await ledger.outputs("r1", "/do/1/f#1") == ['"a"', '"at once"', '"c"']
+    done = after(fork.task, shuts=(("/do/1/f#1", "/do/1/f#1/"),))
+    assert await ledger.transit(done)
+    assert await ledger.scope("r1", branch(0).scope) == ("", 0)
+
+
+async def test_racing_ends_join_once(ledger: Ledger) -> None:
+    """Branches that end at the same moment open the fork's row exactly once."""
+    tasks = await forked(ledger, *(branch(i) for i in range(20)))
+    steps = [after(task, join=over(output=f"{i}"), outcome="{}") for i, task in enumerate(tasks)]
+    assert all(await asyncio.gather(*(ledger.transit(step) for step in steps)))
+    assert await ledger.outputs("r1", "/do/1/f#1") == [str(i) for i in range(20)]
+    fork = await ledger.task("r1", "/do/1/f#1")
+    assert fork
+    assert fork.task.state is TaskState.RECORDED
+
+
+async def test_one_competitor_wins(ledger: Ledger) -> None:
+    """The first end settles it; a later one changes nothing, and shutting closes what is left."""
+    a, b, c = await forked(ledger, *(branch(i, compete=True) for i in range(3)))
+    for task, outcome in ((b, '{"output":"b"}'), (a, '{"output":"a"}')):
+        join = over(output='"x"', outright=True, outcome=outcome)
+        assert await ledger.transit(after(task, join=join, outcome="{}"))
+    fork = await ledger.task("r1", "/do/1/f#1")
+    assert fork
+    assert fork.task.outcome == '{"output":"b"}'
+    assert await ledger.transit(after(fork.task, shuts=(("/do/1/f#1", "/do/1/f#1/"),)))
+    assert not await ledger.record(c, "{}", NOW + 9)
+    assert await ledger.tasks("r1", closed=False) == []
+
+
+async def test_a_second_fault_is_kept_for_the_redrive(ledger: Ledger) -> None:
+    """A branch that faults when its fork is over stays recorded, and counts after a redrive."""
+    a, b = await forked(ledger, branch(0), branch(1))
+    for task in (a, b):
+        join = over(outright=True, outcome='{"problem":{}}')
+        assert await ledger.transit(after(task, join=join, outcome='{"problem":{}}'))
+    fork = await ledger.task("r1", "/do/1/f#1")
+    kept = await ledger.task("r1", b.instance)
+    assert fork
+    assert kept
+    assert kept.task.state is TaskState.RECORDED
+    letter = broken(a)
+    fault = after(fork.task, ended=RunStatus.FAULTED, error={"title": "x"}, letter=letter)
+    assert await ledger.transit(fault)
+    work = await ledger.redrive(letter, NOW, None)
+    assert work
+    assert await ledger.scope("r1", branch(0).scope) == ('{"b":0}', 1)
+    due = {each.task.instance for each in await ledger.overdue(kept.task.due_at, 10)}
+    assert due == {a.instance, b.instance}
 
 
 async def test_silence_comes_due(ledger: Ledger) -> None:

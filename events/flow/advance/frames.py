@@ -11,9 +11,10 @@ FLOW: Final = "flow"
 SEQUENCE: Final = "sequence"
 CATCH: Final = "catch"
 RETRY: Final = "retry"
+BRANCH: Final = "branch"
 WAITING: Final = frozenset({"call", "wait"})
 """The kinds that wait for something with their own instance."""
-_NOT_TASKS: Final = frozenset({FLOW, SEQUENCE})
+_NOT_TASKS: Final = frozenset({FLOW, SEQUENCE, BRANCH})
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +22,11 @@ class Frame:
     """One thing in progress: the flow, a task list, or a task; the top of the stack acts."""
 
     kind: str
-    """`flow`, `sequence`, a task's keyword, `catch`: a try whose error was caught, or `retry`: a
-    try that waits for its next attempt."""
+    """`flow`, `branch` (of a fork, in a scope of its own), `sequence`, a task's keyword, `catch`: a
+    try whose error was caught, or `retry`: a try that waits for its next attempt."""
     reference: str = ""
-    """A JSON pointer into the definition: of the task, or of the task list; the flow has none."""
+    """A JSON pointer into the definition: of the task, or of the task list (a branch: of all
+    branches); the flow has none."""
     instance: str = ""
     """The reference and the visit, `/do/0/ask#2`; tasks only."""
     started: str = ""

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from events.errors import TendrilError
 from events.flow.advance import timers
+from events.flow.advance.frames import BRANCH, Frame
 from events.flow.advance.happenings import (
     Answered,
     Arrived,
     Due,
+    Entered,
     Faulted,
     Happening,
     Returned,
 )
+from events.flow.advance.pointers import task_at
 from events.flow.advance.refusals import ExhaustedError, StaleSignal
 from events.flow.advance.table import transition
 from events.flow.advance.work import Bounds, Work
@@ -34,10 +37,12 @@ from events.flow.steps import (
 
 if TYPE_CHECKING:
     from events.errors import Problem
-    from events.flow.advance.frames import Frame
     from events.flow.syntax import Flow
+    from events.flow.syntax.composite import ForkTask
 
 _BOUNDS: Final = Bounds()
+_ANSWERED: Final = frozenset({"call", "fork"})
+"""The kinds of frames that wait for the signal of their own instance."""
 
 
 def advance(
@@ -66,7 +71,14 @@ def advance(
         UnknownMachine: The state is another version's.
     """
     work = Work.resume(flow, state, facts, evaluate, bounds)
-    last = _follow(work, _happening(work, state, signal))
+    return _run(work, _happening(work, state, signal))
+
+
+def _run(work: Work, happening: Happening) -> Step:
+    """Follow a happening, and begin the branches of the fork it may end at."""
+    last = _follow(work, happening)
+    while last is None and work.forking:
+        last = _follow(work, _branch_out(work))
     status: Running | ScopeCompleted | ScopeFaulted = Running()
     if isinstance(last, Returned):
         status = ScopeCompleted(last.output)
@@ -80,7 +92,44 @@ def advance(
         tuple(work.records),
         tuple(work.timers),
         tuple(work.closes),
+        work.branch,
+        tuple(work.branches),
+        tuple(work.shuts),
     )
+
+
+def _branch_out(work: Work) -> Happening | None:
+    """Take the first step of each branch of the fork on top; go on if that was all there was."""
+    frame, work.forking = work.stack[-1], False
+    task = cast("ForkTask", task_at(work.flow, frame.reference))
+    compete, count = task.fork.compete, len(task.fork.branches)
+    steps = [_begun(work, frame, index, compete=compete) for index in range(count)]
+    ends = [step.status for step in steps if not isinstance(step.status, Running)]
+    fault = next((end for end in ends if isinstance(end, ScopeFaulted)), None)
+    if compete and ends:
+        ends = ends[:1]
+        fault = ends[0] if isinstance(ends[0], ScopeFaulted) else None
+    elif fault is None and len(ends) < count:
+        work.branches += steps
+        return None
+    for step in steps:  # what was done at once was done; what was asked for is not wanted
+        work.emissions += step.emissions
+        work.records += step.records
+    if fault is not None:
+        return _fault(work, len(work.stack), fault.problem)
+    outputs = [end.output for end in ends if isinstance(end, ScopeCompleted)]
+    return Answered(outputs[0] if compete and outputs else outputs)
+
+
+def _begun(work: Work, frame: Frame, index: int, *, compete: bool) -> Step:
+    variables: dict[str, Any] = {}
+    for each in work.stack:
+        variables |= each.variables
+    begin = Frame(BRANCH, f"{frame.reference}/fork/branches", local={"index": index})
+    begin = replace(begin, variables=variables)
+    inner = Work(work.flow, work.facts, work.evaluate, work.bounds, [begin], work.context)
+    inner.branch = work.branch_of(frame, index, compete=compete)
+    return _run(inner, Entered(frame.input))
 
 
 def _happening(work: Work, state: State | None, signal: Signal) -> Happening:
@@ -92,11 +141,16 @@ def _happening(work: Work, state: State | None, signal: Signal) -> Happening:
     if isinstance(signal, TimerFired):
         return _fired(work, signal.instance)
     top = work.stack[-1] if work.stack else None
-    if top is None or top.kind != "call" or top.instance != signal.instance:
+    if top is None or top.kind not in _ANSWERED or top.instance != signal.instance:
         raise StaleSignal(f"the run does not wait for {signal.instance}")
+    if top.kind == "fork":
+        work.shut(top)
     if isinstance(signal, TaskCompleted):
         return Answered(signal.output)
-    return _fault(work, len(work.stack), replace(signal.problem, instance=top.reference))
+    problem = signal.problem  # of a fork: it stands where the branch says
+    if top.kind != "fork":
+        problem = replace(problem, instance=top.reference)
+    return _fault(work, len(work.stack), problem)
 
 
 def _fired(work: Work, instance: str) -> Happening:

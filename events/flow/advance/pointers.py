@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from events.flow.syntax.composite import DoTask, ForTask, TryTask
+from events.flow.syntax.composite import DoTask, ForkTask, ForTask, TryTask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,5 +47,8 @@ def _list_in(task: TaskBase, steps: Iterator[str]) -> TaskList:
         return task.catch.do or ()
     if isinstance(task, TryTask):
         return task.try_
+    if isinstance(task, ForkTask):
+        next(steps)
+        return task.fork.branches
     assert isinstance(task, DoTask | ForTask)
     return task.do

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from events.errors import ErrorType, ToolError
 from events.flow.advance import dataflow
-from events.flow.advance.frames import CATCH, FLOW, RETRY, SEQUENCE, Frame
+from events.flow.advance.frames import BRANCH, CATCH, FLOW, RETRY, SEQUENCE, Frame
 from events.flow.advance.happenings import (
     Answered,
     Arrived,
@@ -24,7 +24,7 @@ from events.flow.advance.happenings import (
     Produced,
     Returned,
 )
-from events.flow.advance.tasks import call, composite, emit, plain, sequence, trying, wait
+from events.flow.advance.tasks import call, composite, emit, fork, plain, sequence, trying, wait
 from events.flow.advance.work import Work
 
 Transition = Callable[[Work, Frame, Any], Happening | None]
@@ -59,6 +59,10 @@ TRANSITIONS: Final[Mapping[tuple[str, type[Happening]], Transition]] = {
     ("emit", Entered): emit.emit,
     ("wait", Entered): wait.begin,
     ("wait", Due): wait.over,
+    ("fork", Entered): fork.begin,
+    ("fork", Answered): fork.joined,
+    (BRANCH, Entered): fork.enter,
+    (BRANCH, Returned): fork.leave,
     ("call", Entered): call.request,
     ("call", Answered): call.answered,
 }
@@ -72,7 +76,9 @@ ALWAYS: Final[Mapping[type[Happening], Transition]] = {
 """What every kind does, unless the table above says otherwise."""
 
 RUN: Final = frozenset(
-    kind for kind, happening in TRANSITIONS if happening is Entered and kind != SEQUENCE
+    kind
+    for kind, happening in TRANSITIONS
+    if happening is Entered and kind not in {SEQUENCE, BRANCH}
 )
 """The kinds of tasks that can be run; `check` refuses the others."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from events.errors import ErrorType, Problem
@@ -10,11 +10,13 @@ from events.flow.advance.frames import FLOW, WAITING, Frame
 from events.flow.advance.refusals import ExhaustedError, UnknownMachine
 from events.flow.steps import (
     MACHINE,
+    Branch,
     Evaluate,
     EventEmission,
     Facts,
     Record,
     State,
+    Step,
     TaskRequest,
     TimerRequest,
 )
@@ -53,6 +55,11 @@ class Work:
     records: list[Record] = field(default_factory=list)
     timers: list[TimerRequest] = field(default_factory=list)
     closes: list[str] = field(default_factory=list)
+    branch: Branch | None = None
+    branches: list[Step] = field(default_factory=list)
+    shuts: list[Branch] = field(default_factory=list)
+    forking: bool = False
+    """Whether the task on top is a fork whose branches have not begun."""
 
     @classmethod
     def resume(
@@ -66,7 +73,9 @@ class Work:
             raise UnknownMachine(reason)
         stack = [Frame.from_json(frame) for frame in state["frames"]]
         visits, steps = dict(state["visits"]), state["steps"]
-        return cls(flow, facts, evaluate, bounds, stack, state["context"], visits, steps)
+        work = cls(flow, facts, evaluate, bounds, stack, state["context"], visits, steps)
+        work.branch = Branch(**state["branch"]) if "branch" in state else None
+        return work
 
     def state(self) -> State:
         """Return the state to keep."""
@@ -76,7 +85,13 @@ class Work:
             "visits": self.visits,
             "steps": self.steps,
             "frames": [frame.to_json() for frame in self.stack],
+            **({"branch": asdict(self.branch)} if self.branch else {}),
         }
+
+    @property
+    def scope(self) -> str:
+        """The name of the scope; the flow's own has the empty one."""
+        return self.branch.scope if self.branch else ""
 
     def push(self, frame: Frame) -> None:
         """Put a frame on top."""
@@ -99,7 +114,25 @@ class Work:
         frame = self.pop()
         if frame.kind in WAITING:
             self.close(frame.instance)
+        if frame.kind == "fork":
+            self.shut(frame)
         return frame
+
+    def branch_of(self, frame: Frame, index: int, *, compete: bool = False) -> Branch:
+        """Return a branch of a fork in this scope."""
+        above = f"{self.scope}|" if self.scope else ""
+        own = frame.instance.removesuffix(f"@{self.scope}")
+        name = f"{above}{own}/{index}"
+        return Branch(name, self.scope, frame.instance, index, compete)
+
+    def shut(self, frame: Frame) -> None:
+        """Close a fork's scopes, which may be ones that this very step made."""
+        made = [step for step in self.branches if _is_of(step, frame.instance)]
+        if made:
+            self.branches = [step for step in self.branches if step not in made]
+        elif not self.forking:
+            self.shuts.append(self.branch_of(frame, 0))
+        self.forking = False
 
     def close(self, instance: str) -> None:
         """Close a timer or a request, which may be one that this very step made."""
@@ -112,7 +145,8 @@ class Work:
     def visit(self, reference: str) -> str:
         """Count one more visit of a task and return its instance."""
         self.visits[reference] = self.visits.get(reference, 0) + 1
-        return f"{reference}#{self.visits[reference]}"
+        within = f"@{self.scope}" if self.scope else ""
+        return f"{reference}#{self.visits[reference]}{within}"
 
     def count(self, frame: Frame) -> None:
         """Count one more task; raise ExhaustedError when that is one too many."""
@@ -132,3 +166,7 @@ class Work:
     def record(self, kind: str, frame: Frame, **detail: Json) -> None:
         """Add a line to the run's history."""
         self.records.append(Record(kind, frame.reference, frame.instance, detail))
+
+
+def _is_of(step: Step, fork: str) -> bool:
+    return step.branch is not None and step.branch.fork == fork

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from events.flow.finding import did_you_mean
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from events.flow.parse import Parsed
 
+_BRANCHES: Final = ("fork", "branches")
 DIRECTIVES: Final = ("continue", "exit", "end")
 
 
@@ -46,10 +48,25 @@ def _targets(visit: Visit, names: list[str]) -> Iterator[Words]:
             for index, each in enumerate(visit.task.switch)
         ]
     for place, target in targets:
+        if reason := _beyond_branch(visit, target):
+            yield place, f"{place}: {reason}"
+            continue
         if target is not None and target not in names and target not in DIRECTIVES:
             known = [*names, *DIRECTIVES]
             expected = f"expected one of {', '.join(known)}{did_you_mean(target, known)}"
             yield place, f"{place}: there is no task '{target}' in this list; {expected}"
+
+
+def _beyond_branch(visit: Visit, target: str | None) -> str | None:
+    """Return why a target lies beyond the branch of a fork that the task is in or is."""
+    forks = [each for each in pairwise(visit.path) if each == _BRANCHES]
+    if target in {None, "continue", "exit"} or not forks:
+        return None
+    if target == "end":
+        return "`end` cannot end the flow from a branch of a fork: the others are still running"
+    if visit.path[-4:-2] == _BRANCHES:
+        return "a branch of a fork leads to no other; expected one of continue, exit"
+    return None
 
 
 def _defaults(visit: Visit, task: SwitchTask) -> Iterator[Words]:

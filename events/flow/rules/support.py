@@ -30,7 +30,6 @@ class Feature:
 
 
 NOT_YET_IN_TASKS: Final = (
-    Feature("fork"),
     Feature("listen"),
     Feature("run"),
     Feature("input.schema.resource"),

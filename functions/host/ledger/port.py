@@ -82,6 +82,9 @@ class Runs(Protocol):
     async def scope(self, run_id: str, scope: str) -> tuple[str, int]:
         """Return a scope's packed state and its revision."""
 
+    async def outputs(self, run_id: str, fork: str) -> list[str]:
+        """Return the packed outputs of a fork's branches, in their order."""
+
     async def transit(self, transition: Transition) -> bool:
         """Apply a transition if revision, token and run still stand; False changes nothing."""
 

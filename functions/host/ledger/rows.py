@@ -183,6 +183,32 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
+class ScopeRow:
+    """A scope that a transition makes: one branch of a fork, in its parent scope."""
+
+    scope: str
+    parent: str
+    fork: str
+    """The instance of the fork task."""
+    compete: bool
+    state: str
+    output: str | None
+    """Packed, when it completed at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """A branch's end, as its fork hears of it."""
+
+    row: TaskRow
+    """What is opened when the fork is over: RECORDED, of the fork's instance, in its scope."""
+    outright: bool
+    """Whether this end alone makes the fork be over: a fault, or a competitor's completion."""
+    output: str | None = None
+    """The branch's packed output; None where it faulted."""
+
+
+@dataclass(frozen=True, slots=True)
 class Transition:
     """What one compare-and-set writes: the effects of one `advance`."""
 
@@ -206,5 +232,11 @@ class Transition:
     also_closes: tuple[str, ...] = ()
     """Instances of open rows that nothing waits for any more; a run that faults keeps them, as it
     keeps its scope, for its redrive."""
+    scopes: tuple[ScopeRow, ...] = ()
+    """All branches of the forks that this begins."""
+    shuts: tuple[tuple[str, str], ...] = ()
+    """Forks that are over: the instance, and what their scopes' names begin with."""
+    join: Join | None = None
+    """When the scope is a branch and has ended."""
     outcome: str | None = None
     """The packed outcome, when the row is still CLAIMED and this writes both at once."""

@@ -14,6 +14,7 @@ import pytest
 from events.errors import Problem
 from events.flow.advance import Bounds, advance
 from events.flow.steps import (
+    Branch,
     Evaluate,
     EventEmission,
     Facts,
@@ -50,8 +51,12 @@ class Interpreter:
     requests: list[TaskRequest] = field(default_factory=list)
     emissions: list[EventEmission] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
-    open: dict[str, datetime | None] = field(default_factory=dict)
-    """What the scope waits for: requests, and timers with the time they are due."""
+    luck: Callable[[str], float] = field(default=lambda _: 0.0)
+    """Which of the things that happen at the same moment happens first."""
+    open: dict[str, tuple[str, datetime | None]] = field(default_factory=dict)
+    """What the run waits for, with its scope: requests, and timers with the time they are due."""
+    scopes: dict[str, State] = field(default_factory=dict)
+    forks: dict[str, dict[int, Json]] = field(default_factory=dict)
     now: datetime = BEGAN
 
     def run(self, flow: Flow, data: Json = None, answer: Answer | None = None) -> Json:
@@ -73,26 +78,85 @@ class Interpreter:
 
         An answer of NEVER does not come. Time passes until the first timer or answer is due.
         """
-        signal: Signal = Start()
-        state, self.now = None, BEGAN
+        self.now, self.scopes, self.open, self.forks = BEGAN, {}, {}, {}
         answers: dict[str, tuple[datetime, Signal]] = {}
+        waiting: list[tuple[str, Signal]] = [("", Start())]
         while True:
-            step = self.step(flow, state, signal, Facts("run-1", data, BEGAN, self.now))
-            if not isinstance(step.status, Running):
+            scope, signal = waiting.pop(0) if waiting else self._next(answers)
+            facts = Facts("run-1", data, BEGAN, self.now)
+            step = self.step(flow, self.scopes.get(scope), signal, facts)
+            if not isinstance(step.status, Running) and step.branch is None:
                 return step.status
-            for request in step.requests:
+            told = self._told(step)
+            waiting += told
+            for request in self._requests(step):
                 assert answer is not None, step.requests
                 answers |= _answered(request, answer(request), self.now)
-            timers = {name: due for name, due in self.open.items() if due is not None}
-            pending = {
-                **{name: (due, TimerFired(name)) for name, due in timers.items()},
-                **{name: each for name, each in answers.items() if name in self.open},
-            }
-            assert pending, f"nothing ever happens to {self.open}"
-            name = min(pending, key=lambda each: pending[each][0])
-            self.now, signal = pending[name]
-            del self.open[name]
-            state = step.state
+
+    def _next(self, answers: dict[str, tuple[datetime, Signal]]) -> tuple[str, Signal]:
+        pending = {name: each for name, each in answers.items() if name in self.open}
+        for name, (_, due) in self.open.items():
+            if due is not None:
+                pending[name] = due, TimerFired(name)
+        assert pending, f"nothing ever happens to {self.open}"
+        name = min(pending, key=lambda each: (pending[each][0], self.luck(each)))
+        self.now, signal = pending[name]
+        scope, _ = self.open.pop(name)
+        return scope, signal
+
+    def _told(self, step: Step) -> list[tuple[str, Signal]]:
+        """Keep what a step left, as a ledger would; return what parents of ended forks hear."""
+        own = step.branch.scope if step.branch else ""
+        for name in step.closes:
+            del self.open[name]  # a KeyError here: the step closes what nobody opened
+        for shut in step.shuts:
+            self._shut(shut)
+        opened = {each.instance: (own, None) for each in step.requests}
+        opened |= {each.instance: (own, each.due) for each in step.timers}  # type: ignore[misc]
+        assert not self.open.keys() & opened.keys()
+        self.open |= opened
+        if isinstance(step.status, ScopeFaulted):
+            self.scopes.setdefault(own, step.state)
+        else:
+            self.scopes[own] = step.state
+        told: list[tuple[str, Signal]] = []
+        for inner in step.branches:
+            assert inner.branch
+            self.forks.setdefault(inner.branch.fork, {})[inner.branch.index] = NEVER
+        for inner in step.branches:
+            told += self._told(inner)
+        if step.branch and not isinstance(step.status, Running):
+            told += self._joined(step.branch, step.status)
+        return told
+
+    def _joined(
+        self, branch: Branch, status: ScopeCompleted | ScopeFaulted
+    ) -> list[tuple[str, Signal]]:
+        outputs = self.forks.get(branch.fork)
+        if outputs is None:
+            return []
+        if isinstance(status, ScopeFaulted):
+            del self.forks[branch.fork]
+            return [(branch.parent, TaskFaulted(branch.fork, status.problem))]
+        outputs[branch.index] = status.output
+        if branch.compete:
+            del self.forks[branch.fork]
+            return [(branch.parent, TaskCompleted(branch.fork, status.output))]
+        if NEVER in outputs.values():
+            return []
+        del self.forks[branch.fork]
+        ordered = [outputs[index] for index in sorted(outputs)]
+        return [(branch.parent, TaskCompleted(branch.fork, ordered))]
+
+    def _shut(self, branch: Branch) -> None:
+        prefix = branch.scope[: -len(str(branch.index))]
+        self.open = {n: at for n, at in self.open.items() if not at[0].startswith(prefix)}
+        self.scopes = {n: each for n, each in self.scopes.items() if not n.startswith(prefix)}
+        self.forks.pop(branch.fork, None)
+
+    def _requests(self, step: Step) -> list[TaskRequest]:
+        inner = [each for branch in step.branches for each in self._requests(branch)]
+        return [*step.requests, *inner]
 
     def step(self, flow: Flow, state: State | None, signal: Signal, facts: Facts) -> Step:
         """Advance once, through JSON, and once more to see that nothing depends on anything."""
@@ -102,18 +166,20 @@ class Interpreter:
         assert (state, signal, facts) == before, "advance changed its arguments"
         assert advance(flow, state, signal, facts, self.evaluate, self.bounds) == step
         self.steps.append(step)
+        self._note(step)
+        if not isinstance(step.status, Running) and step.branch is None:
+            left = set(self.open) - set(step.closes)
+            shut = [each.scope[: -len(str(each.index))] for each in step.shuts]
+            left -= {n for n in left if self.open[n][0].startswith(tuple(shut))}
+            assert not left, f"the run ended and left {left} open"
+        return step
+
+    def _note(self, step: Step) -> None:
         self.requests += step.requests
         self.emissions += step.emissions
         self.records += step.records
-        for name in step.closes:
-            del self.open[name]  # a KeyError here: the step closes what nobody opened
-        opened = {each.instance: None for each in step.requests}
-        opened |= {each.instance: each.due for each in step.timers}  # type: ignore[misc]
-        assert not self.open.keys() & opened.keys()
-        self.open |= opened
-        if not isinstance(step.status, Running):
-            assert not self.open, "the scope ended and left something open"
-        return step
+        for inner in step.branches:
+            self._note(inner)
 
     def order(self) -> list[str]:
         """Return the names of the tasks as they were started."""

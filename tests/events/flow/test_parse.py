@@ -166,7 +166,7 @@ REQUIRED = {
         "do/4/ask/try",
         "do/4/ask/try/1/fetch/with/method",
         "do/4/ask/try/1/fetch/with/endpoint",
-        "do/5/last/do/0/inner/raise/error/status",
+        "do/6/last/do/0/inner/raise/error/status",
     ],
     "complete": [
         "timeout/after",

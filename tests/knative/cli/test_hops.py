@@ -81,7 +81,7 @@ def test_an_event_sent_out_is_a_hop_without_a_tool() -> None:
 def test_what_a_run_waits_for_is_told() -> None:
     """A wait says until when and then that it is done; a retry says when and after what."""
     problem = {"title": "Busy", "status": 503}
-    history = [
+    history: list[dict[str, Any]] = [
         {"kind": "task.waiting", "task": "/do/0/w", "instance": "/do/0/w#1",
          "detail": {"until": "2026-03-01T12:00:00Z"}},
         {"kind": "task.retried", "task": "/do/1/t", "instance": "/do/1/t#1",

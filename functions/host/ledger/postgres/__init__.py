@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from functions.host.ledger.claims import Verdict
-from functions.host.ledger.postgres import flows, letters, runs, tasks
+from functions.host.ledger.postgres import flows, forks, letters, runs, tasks
 from functions.host.ledger.postgres.connections import Connections
 
 if TYPE_CHECKING:
@@ -96,6 +96,9 @@ class PostgresLedger:
     async def scope(self, run_id: str, scope: str) -> tuple[str, int]:
         return await self._read(lambda db: runs.scope(db, run_id, scope))
 
+    async def outputs(self, run_id: str, fork: str) -> list[str]:
+        return await self._read(lambda db: runs.outputs(db, run_id, fork))
+
     async def transit(self, transition: Transition) -> bool:
         return await self._write(lambda db: runs.transit(db, transition))
 
@@ -160,7 +163,12 @@ class PostgresLedger:
     async def redrive(
         self, letter: Letter, at: float, edited: tuple[str, str] | None
     ) -> Work | None:
-        return await self._write(lambda db: tasks.redrive(db, letter, at, edited))
+        return await self._write(lambda db: self._redrive(db, letter, at, edited))
+
+    async def _redrive(
+        self, db: Database, letter: Letter, at: float, edited: tuple[str, str] | None
+    ) -> Work | None:
+        return await forks.redriven(db, await tasks.redrive(db, letter, at, edited))
 
     async def add_letter(self, letter: Letter) -> None:
         await self._write(lambda db: letters.add(db, letter))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from functions.host.ledger.postgres import letters, tasks
+from functions.host.ledger.postgres import forks, letters, tasks
 from functions.host.ledger.postgres.schema import RUN
 from functions.host.ledger.rows import Entry, RunRow, RunStatus
 
@@ -83,6 +83,14 @@ async def scope(db: Database, run_id: str, name: str) -> tuple[str, int]:
     return (row[0], row[1]) if row else ("", 0)
 
 
+async def outputs(db: Database, run_id: str, fork: str) -> list[str]:
+    """Return what the branches of a fork gave."""
+    found = await db.execute(
+        "SELECT output FROM scopes WHERE run = %s AND fork = %s ORDER BY number", (run_id, fork)
+    )
+    return [row[0] for row in await found.fetchall()]
+
+
 async def open_run(db: Database, run: RunRow, first: Transition) -> tuple[RunRow, bool]:
     """Insert a run and its first transition, or return the one that has the id already."""
     values = list(_values(run))
@@ -124,11 +132,18 @@ async def _apply(db: Database, step: Transition) -> None:
     if step.ended is not RunStatus.FAULTED:
         # a faulted run keeps the state in which its task was out, and the timers that were set:
         # redrive resumes from there
-        await tasks.shut(db, step.run, step.also_closes)
-        await db.execute(
-            "UPDATE scopes SET state = %s, rev = rev + 1 WHERE run = %s AND scope = %s",
-            (step.state, step.run, step.scope),
-        )
+        if step.join is None or step.join.output is not None:  # a branch that faults keeps its own
+            await tasks.shut(db, step.run, step.also_closes)
+        for fork, prefix in step.shuts:
+            await forks.shut(db, step.run, fork, prefix)
+        if step.join is None:
+            await db.execute(
+                "UPDATE scopes SET state = %s, rev = rev + 1 WHERE run = %s AND scope = %s",
+                (step.state, step.run, step.scope),
+            )
+        else:
+            await forks.join(db, step, step.join)
+        await forks.begin(db, step.run, step.scopes)
     await tasks.insert(db, (*step.requests, *step.timers))
     await letters.post(db, step.run, step.outbox, step.at)
     if step.letter:

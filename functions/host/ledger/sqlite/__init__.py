@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from functions.host.ledger.claims import Verdict
 from functions.host.ledger.port import Deployed, LedgerUnavailable
-from functions.host.ledger.sqlite import flows, letters, runs, tasks
+from functions.host.ledger.sqlite import flows, forks, letters, runs, tasks
 from functions.host.ledger.sqlite.writer import Writer, connect
 
 if TYPE_CHECKING:
@@ -103,6 +103,9 @@ class SqliteLedger:
     async def scope(self, run_id: str, scope: str) -> tuple[str, int]:
         return await self._read(lambda db: runs.scope(db, run_id, scope))
 
+    async def outputs(self, run_id: str, fork: str) -> list[str]:
+        return await self._read(lambda db: runs.outputs(db, run_id, fork))
+
     async def transit(self, transition: Transition) -> bool:
         return await self._write(lambda db: runs.transit(db, transition))
 
@@ -167,7 +170,9 @@ class SqliteLedger:
     async def redrive(
         self, letter: Letter, at: float, edited: tuple[str, str] | None
     ) -> Work | None:
-        return await self._write(lambda db: tasks.redrive(db, letter, at, edited))
+        return await self._write(
+            lambda db: forks.redriven(db, tasks.redrive(db, letter, at, edited))
+        )
 
     async def add_letter(self, letter: Letter) -> None:
         await self._write(lambda db: letters.add(db, letter))

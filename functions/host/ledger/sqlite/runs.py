@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from functions.host.ledger.rows import Entry, RunRow, RunStatus
-from functions.host.ledger.sqlite import letters, tasks
+from functions.host.ledger.sqlite import forks, letters, tasks
 from functions.host.ledger.sqlite.schema import RUN
 
 if TYPE_CHECKING:
@@ -67,6 +67,14 @@ def scope(db: sqlite3.Connection, run_id: str, name: str) -> tuple[str, int]:
     return (row[0], row[1]) if row else ("", 0)
 
 
+def outputs(db: sqlite3.Connection, run_id: str, fork: str) -> list[str]:
+    """Return what the branches of a fork gave."""
+    rows = db.execute(
+        "SELECT output FROM scopes WHERE run = ? AND fork = ? ORDER BY number", (run_id, fork)
+    )
+    return [row[0] for row in rows.fetchall()]
+
+
 def open_run(db: sqlite3.Connection, run: RunRow, first: Transition) -> tuple[RunRow, bool]:
     """Insert a run and its first transition, or return the one that has the id already."""
     known = by_id(db, run.id)
@@ -78,7 +86,9 @@ def open_run(db: sqlite3.Connection, run: RunRow, first: Transition) -> tuple[Ru
         f"INSERT INTO runs ({COLUMNS}) VALUES ({', '.join('?' * len(values))})",  # noqa: S608
         values,
     )
-    db.execute("INSERT INTO scopes VALUES (?, ?, '', 0)", (run.id, first.scope))
+    db.execute(
+        "INSERT INTO scopes (run, scope, state, rev) VALUES (?, ?, '', 0)", (run.id, first.scope)
+    )
     _apply(db, first)
     return by_id(db, run.id) or run, True
 
@@ -104,11 +114,18 @@ def _apply(db: sqlite3.Connection, step: Transition) -> None:
     if step.ended is not RunStatus.FAULTED:
         # a faulted run keeps the state in which its task was out, and the timers that were set:
         # redrive resumes from there
-        tasks.shut(db, step.run, step.also_closes)
-        db.execute(
-            "UPDATE scopes SET state = ?, rev = rev + 1 WHERE run = ? AND scope = ?",
-            (step.state, step.run, step.scope),
-        )
+        if step.join is None or step.join.output is not None:  # a branch that faults keeps its own
+            tasks.shut(db, step.run, step.also_closes)
+        for fork, prefix in step.shuts:
+            forks.shut(db, step.run, fork, prefix)
+        if step.join is None:
+            db.execute(
+                "UPDATE scopes SET state = ?, rev = rev + 1 WHERE run = ? AND scope = ?",
+                (step.state, step.run, step.scope),
+            )
+        else:
+            forks.join(db, step, step.join)
+        forks.begin(db, step.run, step.scopes)
     tasks.insert(db, (*step.requests, *step.timers))
     letters.post(db, step.run, step.outbox, step.at)
     if step.letter:

@@ -59,7 +59,16 @@ CREATE INDEX unmatched_by_time ON unmatched (at);
 _SCHEDULES: Final = """
 CREATE TABLE schedules (digest TEXT PRIMARY KEY, kind TEXT, spec TEXT, due_at REAL, run TEXT);
 """
-_MIGRATIONS: Final = (_TABLES, _SCHEDULES)
+_FORKS: Final = """
+ALTER TABLE scopes ADD COLUMN parent TEXT;
+ALTER TABLE scopes ADD COLUMN fork TEXT;
+ALTER TABLE scopes ADD COLUMN number INTEGER;
+ALTER TABLE scopes ADD COLUMN output TEXT;
+CREATE TABLE forks (
+    run TEXT, fork TEXT, scope TEXT, compete INTEGER, open INTEGER, PRIMARY KEY (run, fork)
+    ) WITHOUT ROWID;
+"""
+_MIGRATIONS: Final = (_TABLES, _SCHEDULES, _FORKS)
 """What makes each version from the one before, version 1 first."""
 VERSION: Final = len(_MIGRATIONS)
 

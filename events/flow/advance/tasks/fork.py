@@ -1,0 +1,50 @@
+"""Fork: branches that run at the same time, each in a scope of its own.
+
+A branch sees the data, the context and the variables as they were when the fork began. Its
+`export` holds within it: branches share nothing, so that their order does not matter.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from events.flow.advance.frames import Frame
+from events.flow.advance.happenings import (
+    Answered,
+    Arrived,
+    Entered,
+    Happening,
+    Produced,
+    Returned,
+)
+from events.flow.advance.pointers import child, tasks_at
+
+if TYPE_CHECKING:
+    from events.flow.advance.work import Work
+
+
+def begin(work: Work, _frame: Frame, _: Entered) -> Happening | None:
+    """Have the branches begin; nothing more happens here until they are over."""
+    work.forking = True
+    return None
+
+
+def joined(_work: Work, _frame: Frame, answer: Answered) -> Happening:
+    """Take the branches' outputs, or the winner's, for the task's output."""
+    return Produced(answer.output)
+
+
+def enter(work: Work, frame: Frame, entered: Entered) -> Happening:
+    """Go to the branch's one task."""
+    index = frame.local["index"]
+    entry = tasks_at(work.flow, frame.reference)[index]
+    reference = child(frame.reference, index, entry.name)
+    instance, started = work.visit(reference), work.facts.now.isoformat()
+    work.push(Frame(entry.task.keyword, reference, instance, started, entered.data))
+    return Arrived(entered.data)
+
+
+def leave(work: Work, _frame: Frame, returned: Returned) -> Happening:
+    """End the branch with its task's output; `check` has seen to it that nothing else follows."""
+    work.pop()
+    return Returned(returned.output)

@@ -1,0 +1,92 @@
+"""Forks in SQLite: a row for each with what is still open, and a scope for each branch.
+
+A branch's end touches its own scope and the counter, never its siblings: a fork costs time
+linear in its width.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from functions.host.ledger.sqlite import tasks
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+    from functions.host.ledger.rows import Join, ScopeRow, Transition, Work
+
+_WITHIN = "run = ?1 AND scope >= ?2 AND scope < ?3"
+
+
+def begin(db: sqlite3.Connection, run_id: str, scopes: Sequence[ScopeRow]) -> None:
+    """Open the scopes of new forks, and count what must end in each."""
+    if not scopes:
+        return
+    numbers: dict[str, int] = {}
+    for row in scopes:
+        number = numbers[row.fork] = numbers.get(row.fork, -1) + 1
+        db.execute(
+            "INSERT INTO scopes (run, scope, state, rev, parent, fork, number, output) "
+            "VALUES (?, ?, ?, 1, ?, ?, ?, ?)",
+            (run_id, row.scope, row.state, row.parent, row.fork, number, row.output),
+        )
+    for row in {row.fork: row for row in scopes}.values():
+        left = sum(each.fork == row.fork and each.output is None for each in scopes)
+        db.execute(
+            "INSERT INTO forks VALUES (?, ?, ?, ?, ?)",
+            (run_id, row.fork, row.parent, row.compete, 1 if row.compete else left),
+        )
+
+
+def join(db: sqlite3.Connection, step: Transition, join: Join) -> None:
+    """End a branch; open the fork's own row when that was the last, or the one that counts.
+
+    A fault of a branch after its fork is over leaves the task recorded: should the run be
+    redriven, the fault is told then.
+    """
+    if join.output is not None:
+        db.execute(
+            "UPDATE scopes SET state = ?, rev = rev + 1, output = ? WHERE run = ? AND scope = ?",
+            (step.state, join.output, step.run, step.scope),
+        )
+    told = db.execute(
+        "UPDATE forks SET open = CASE WHEN ? THEN 0 ELSE open - 1 END "
+        "WHERE run = ? AND fork = ? AND open > 0 RETURNING open",
+        (join.outright, step.run, join.row.instance),
+    ).fetchone()
+    if told is not None and told[0] == 0:
+        db.execute(
+            "DELETE FROM tasks WHERE run = ? AND instance = ?", (step.run, join.row.instance)
+        )
+        tasks.insert(db, [join.row])
+    elif told is None and join.output is None:
+        db.execute(
+            "UPDATE tasks SET state = 'recorded', due_at = ? WHERE run = ? AND instance = ?",
+            (join.row.due_at, step.run, step.closes),
+        )
+
+
+def shut(db: sqlite3.Connection, run_id: str, fork: str, prefix: str) -> None:
+    """Close everything in a fork's scopes, those of forks within them included."""
+    bounds = run_id, prefix, prefix[:-1] + chr(ord(prefix[-1]) + 1)
+    db.execute(
+        f"UPDATE tasks SET state = 'closed', token = token + 1 WHERE {_WITHIN} "  # noqa: S608
+        "AND state <> 'closed'",
+        bounds,
+    )
+    for table in ("scopes", "forks"):
+        db.execute(f"DELETE FROM {table} WHERE {_WITHIN}", bounds)  # noqa: S608 - our own names
+    db.execute("DELETE FROM forks WHERE run = ? AND fork = ?", (run_id, fork))
+
+
+def redriven(db: sqlite3.Connection, work: Work | None) -> Work | None:
+    """Count again what is open: a redriven run's forks are over only once it has gone on."""
+    if work is not None:
+        db.execute(
+            "UPDATE forks SET open = CASE WHEN compete THEN 1 ELSE (SELECT count(*) FROM scopes s "
+            "WHERE s.run = forks.run AND s.fork = forks.fork AND s.output IS NULL) END "
+            "WHERE run = ?",
+            (work.run.id,),
+        )
+    return work
