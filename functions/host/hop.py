@@ -7,8 +7,9 @@ meets a compare-and-set that it loses.
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from events.errors import TendrilError
 from events.vocabulary import idempotency_key, read_hop
 from functions.host.context import Context
 from functions.host.faults import Refused
@@ -16,6 +17,7 @@ from functions.host.heartbeat import Heartbeat
 from functions.host.ledger.claims import Verdict
 from functions.host.ledger.rows import Entry
 from functions.host.logs import for_task
+from functions.host.outcomes import from_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,8 +79,7 @@ class Worker:
         return await self._emitter.emit(claim.work.run, opened, reply=True)
 
     async def _work(self, work: Work, hop: Hop, scope: Scope | None) -> Message | None:
-        data = await self._blobs.unpack(work.task.input) if hop.dataref else hop.data
-        outcome = await self._call(work, data)
+        outcome = await self._call(work, hop)
         if outcome is None or await self._parked(work.task, outcome):
             return None
         opened = await self._settler.finish(work, outcome, scope)
@@ -86,7 +87,7 @@ class Worker:
             return None
         return await self._emitter.emit(work.run, opened, reply=True)
 
-    async def _call(self, work: Work, data: Any) -> Outcome | None:
+    async def _call(self, work: Work, hop: Hop) -> Outcome | None:
         """Run the handler with a beating claim; None when the claim was lost meanwhile."""
 
         async def beat() -> bool:
@@ -94,8 +95,16 @@ class Worker:
 
         outcome = None
         with Heartbeat(beat, self._lease / 3) as heart:
-            outcome = await self._tool.call(data, self._context(work))
+            outcome = await self._attempt(work, hop)
         return None if heart.lost else outcome
+
+    async def _attempt(self, work: Work, hop: Hop) -> Outcome:
+        """Load the input and run the handler on it; an input that is gone is the task's error."""
+        try:
+            data = await self._blobs.unpack(work.task.input) if hop.dataref else hop.data
+        except TendrilError as error:
+            return from_error(error)
+        return await self._tool.call(data, self._context(work))
 
     async def _parked(self, task: TaskRow, outcome: Outcome) -> bool:
         """Set the timer of another attempt, if the outcome asks for one and one is left."""

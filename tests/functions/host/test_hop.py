@@ -343,3 +343,28 @@ async def refused(url: str) -> None:
         except aiohttp.ClientConnectorError:
             return
     pytest.fail(f"{url} still takes connections")
+
+
+@pytest.mark.parametrize("bench", ["effect"], indirect=True)
+@pytest.mark.parametrize(
+    ("spoil", "status", "said"), [("alter", 500, "was altered"), ("remove", 404, "no object")]
+)
+async def test_a_spoilt_input_faults_its_task(
+    bench: Bench, gate: Gate, spoil: str, status: int, said: str
+) -> None:
+    """A stored input that is not what was asked for never reaches the tool: the task faults."""
+    event = await start(bench, {"url": gate.url, "text": "x" * 200_000}, flow=LARGE)
+    key = str(event.get("dataref")).partition("?")[0]
+    objects = bench.platform.objects
+    if spoil == "alter":
+        await objects.put(key, (await objects.get(key)).replace(b"x", b"y", 1))
+    else:
+        await objects.delete(key)
+    assert await bench.send(event) == (202, None)
+    run = await bench.platform.ledger.run("r1")
+    assert run
+    assert run.error
+    assert run.status is RunStatus.FAULTED
+    assert (run.error["status"], run.error["instance"]) == (status, "/do/0/a")
+    assert said in run.error["detail"]
+    assert gate.asked == []
