@@ -29,8 +29,6 @@ _QUIET = (
     "listen_addresses=127.0.0.1",
     "unix_socket_directories=",
     "max_connections=200",
-    # a crash of the server loses nothing by this, only one of the machine would
-    "fsync=off",
     "log_min_messages=fatal",
 )
 
@@ -38,7 +36,9 @@ _QUIET = (
 class Postgres:
     """One server in a folder of its own; `url` is that of a database on it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, fsync: bool = False) -> None:
+        """Make one; without `fsync` a crash of the machine would lose data, one of it does not."""
+        self._options = (*_QUIET, f"fsync={'on' if fsync else 'off'}")
         self._programs = _programs()
         self._user = "nobody" if os.geteuid() == 0 else None
         self.folder = Path(tempfile.mkdtemp(prefix="tendril-postgres-"))
@@ -69,7 +69,7 @@ class Postgres:
         pytest.fail(f"PostgreSQL did not start; see {self.folder}.log")
 
     def _started(self) -> bool:
-        options = [argument for option in _QUIET for argument in ("-c", option)]
+        options = [argument for option in self._options for argument in ("-c", option)]
         with Path(f"{self.folder}.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [self._programs / "postgres", "-D", self._data, "-p", str(self.port), *options],
