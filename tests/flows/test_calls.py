@@ -12,6 +12,8 @@ from fastapi import FastAPI, Header, HTTPException
 from fastapi.responses import PlainTextResponse
 from mcp.server.mcpserver import MCPServer
 
+from tests.support.agent import Writer, application
+from tests.support.ports import free_port
 from tests.support.serving import serving
 
 if TYPE_CHECKING:
@@ -93,6 +95,17 @@ do:
         method: SayHello
         arguments: {name: '${ .name }'}
       output: {as: .name}
+"""
+A2A = """
+document: {dsl: '1.0.3', namespace: test, name: report, version: '1.0.0'}
+do:
+  - write:
+      call: a2a
+      with:
+        method: message/send
+        agentCard: {endpoint: 'http://127.0.0.1:{port}/.well-known/agent-card.json'}
+        parameters: {message: {parts: [{kind: text, text: '${ "write " + .what }'}]}}
+      output: {as: '.status.message.parts[0].text'}
 """
 PROTO = """
 syntax = "proto3";
@@ -188,6 +201,16 @@ async def test_grpc_calls(platform: LocalPlatform) -> None:
         value = {"web": url.rpartition(":")[2], "name": "Ada"}
         run = await platform.run("test/greetings", value)
     assert (run["status"], run.get("output")) == ("completed", "Ada"), run
+
+
+async def test_a2a_calls(platform: LocalPlatform) -> None:
+    """An agent is found by its card and told what the flow has for it."""
+    port = free_port()
+    app = application(Writer(), f"http://127.0.0.1:{port}/", "0.3")
+    await platform.deploy(A2A)
+    async with serving(app, port=port):
+        run = await platform.run("test/report", {"port": port, "what": "it"})
+    assert (run["status"], run.get("output")) == ("completed", "done: write it"), run
 
 
 @asynccontextmanager

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def serving(app: Any, lifespan: Any = "off") -> AsyncIterator[str]:
+async def serving(app: Any, lifespan: Any = "off", port: int = 0) -> AsyncIterator[str]:
     """Serve an app on loopback; yield its URL without a slash at the end."""
-    port = free_port()
+    port = port or free_port()
     server = uvicorn.Server(
         uvicorn.Config(
             app,

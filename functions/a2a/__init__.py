@@ -1,0 +1,1 @@
+"""`call: a2a` of the Serverless Workflow DSL."""
