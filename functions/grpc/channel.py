@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,8 @@ async def opened(
     if settings.is_plaintext(service.host):
         return grpc.aio.insecure_channel(target, options=options)
     options.append(("grpc.ssl_target_name_override", service.host))
-    return grpc.aio.secure_channel(target, grpc.ssl_channel_credentials(), options=options)
+    roots = await asyncio.to_thread(settings.roots.read_bytes) if settings.roots else None
+    return grpc.aio.secure_channel(target, grpc.ssl_channel_credentials(roots), options=options)
 
 
 async def _addresses(service: Service, resolver: CheckedResolver) -> str:

@@ -30,6 +30,9 @@ class Settings(BaseSettings):
         "localhost,127.0.0.1,*.svc,*.svc.cluster.local",
         description="hosts that are called without TLS, separated by commas; * is any text",
     )
+    roots: Path | None = Field(
+        None, description="PEM file of the roots that certificates are checked against; gRPC's own"
+    )
     protos: Path | None = Field(
         None, description="folder of the documents that file:// endpoints name; none when empty"
     )

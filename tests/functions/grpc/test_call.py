@@ -213,6 +213,23 @@ async def test_others_are_called_over_tls(
     assert greeter.seen == []
 
 
+async def test_a_certificate_is_checked_against_the_hosts_name(
+    secure: Any, context: Context, monkeypatch: pytest.MonkeyPatch, certificate: Any
+) -> None:
+    """The roots are the operator's; another name, and other roots, are refused."""
+    monkeypatch.setenv("TENDRIL_GRPC_PLAINTEXT", "")
+    monkeypatch.setenv("TENDRIL_GRPC_ROOTS", str(certificate[0]))
+    proto = {"content": secure.text}
+    assert await call(context, secure, {}, host="localhost", proto=proto)
+    with pytest.raises(RetryableError, match="UNAVAILABLE"):
+        await call(context, secure, {}, host="127.0.0.1", proto=proto)
+    monkeypatch.delenv("TENDRIL_GRPC_ROOTS")
+    others = replace(context, resources=Resources())
+    with pytest.raises(RetryableError, match="UNAVAILABLE"):
+        await call(others, secure, {}, host="localhost", proto=proto)
+    assert len(secure.seen) == 1
+
+
 @pytest.mark.parametrize(
     ("host", "plaintext"),
     [("greeter.shop.svc", True), ("LOCALHOST", True), ("svc", False), ("example.com", False)],
