@@ -38,6 +38,7 @@ PROGRAMS: dict[str, Callable[[Json, Mapping[str, Json]], Json]] = {
     "no items": lambda _data, _: [],
     "items": lambda data, _: [data["n"] % 5, 3, 5],
     "number": lambda data, _: data["n"],
+    "sum": lambda data, _: {"n": sum(each["n"] for each in data)},
     "fail": lambda _data, _: fail("as told"),
 }
 
@@ -49,7 +50,7 @@ def evaluate(program: str, data: Json, arguments: Mapping[str, Json]) -> Json:
 
 def answer(request: TaskRequest) -> Json:
     """Answer by the visit: every third call of a task faults."""
-    visit = int(request.instance.rsplit("#", 1)[1])
+    visit = int(request.instance.partition("@")[0].rsplit("#", 1)[1])
     if visit % 3 == 0:
         return Problem("https://x.test/tool", 503, "Busy")
     return {"n": request.input["n"] + visit}
@@ -109,7 +110,9 @@ class Reference:
             self.context = self.value(task["export"]["as"], output, at, names)
         return output, then or task.get("then")
 
-    def body(self, task: Json, at: str, data: Json, names: dict[str, Json]) -> tuple[Json, Any]:
+    def body(  # noqa: PLR0911 - one for each keyword
+        self, task: Json, at: str, data: Json, names: dict[str, Json]
+    ) -> tuple[Json, Any]:
         """Do what the keyword says."""
         if "set" in task:
             return self.value(task["set"][3:-2], data, at, names), None
@@ -119,6 +122,10 @@ class Reference:
             return self.call(at, data), None
         if "switch" in task:
             return data, self.switch(task["switch"], at, data, names)
+        if "wait" in task:
+            return data, None
+        if "fork" in task:
+            return self.fork(task["fork"]["branches"], at, data, names), None
         if "try" in task:
             return self.try_(task, at, data, names), None
         if "for" in task:
@@ -153,20 +160,42 @@ class Reference:
         return data
 
     def try_(self, task: Json, at: str, data: Json, names: dict[str, Json]) -> Json:
-        """Do the list; handle what it raises."""
-        try:
-            return self.sequence(task["try"], f"{at}/try", data, names)
-        except RaisedError as error:
-            catch = task["catch"]
-            if (
-                error.status
-                != catch.get("errors", {"with": {"status": error.status}})["with"]["status"]
-            ):
-                raise
-            inner = {**names, "error": {"status": error.status}}
-            if "when" in catch and not self.value(catch["when"], data, at, inner):
-                raise
-            return self.sequence(catch.get("do", []), f"{at}/catch/do", data, inner)
+        """Do the list, again while the policy says so; handle what it raises at last."""
+        catch, left = task["catch"], task["catch"].get("retry", RETRY)["limit"]["attempt"]["count"]
+        while True:
+            try:
+                return self.sequence(task["try"], f"{at}/try", data, names)
+            except RaisedError as error:
+                if self.caught(catch, error, at, data, names) and left:
+                    left -= 1
+                    continue
+                if "retry" in catch and "do" not in catch:
+                    raise
+                inner = {**names, "error": {"status": error.status}}
+                return self.sequence(catch.get("do", []), f"{at}/catch/do", data, inner)
+
+    def caught(
+        self, catch: Json, error: RaisedError, at: str, data: Json, names: dict[str, Json]
+    ) -> bool:
+        """Let an error pass that the filter or the condition does not want."""
+        wanted = catch.get("errors", {"with": {"status": error.status}})["with"]["status"]
+        if error.status != wanted:
+            raise error
+        inner = {**names, "error": {"status": error.status}}
+        if "when" in catch and not self.value(catch["when"], data, at, inner):
+            raise error
+        return True
+
+    def fork(self, branches: list[Json], at: str, data: Json, names: dict[str, Json]) -> Json:
+        """Do one branch after the other, each as if it were alone."""
+        outputs = []
+        for index, each in enumerate(branches):
+            [(name, task)] = each.items()
+            alone = Reference(self.context)
+            alone.context = self.context
+            place = f"{at}/fork/branches/{index}/{name}"
+            outputs.append(alone.task(task, place, data, names)[0])
+        return outputs
 
     def value(self, program: str, data: Json, at: str, names: dict[str, Json]) -> Json:
         """Evaluate one program."""
@@ -182,6 +211,27 @@ conditions = st.sampled_from(["even", "small", "context even"])
 statuses = st.sampled_from([400, 503])
 
 
+RETRY: Json = {"limit": {"attempt": {"count": 0}}}
+CALL = st.just({"call": "tool", "with": {"n": "${ number }"}})
+WAIT = st.integers(0, 2).map(lambda s: {"wait": {"seconds": s}})
+# no errors within: which of several would end a fork is a matter of time
+steps = st.one_of(values.map(lambda p: {"set": "${ " + p + " }"}), CALL, WAIT)
+branch = st.lists(steps, max_size=3).map(
+    lambda bodies: {"do": [{f"s{index}": body} for index, body in enumerate(bodies)]}
+)
+forks = st.lists(branch, max_size=3).map(
+    lambda branches: {
+        "fork": {"branches": [{f"b{index}": body} for index, body in enumerate(branches)]},
+        "output": {"as": "sum"},
+    }
+)
+retries = st.builds(
+    lambda count, delay: {"limit": {"attempt": {"count": count}}, "delay": {"seconds": delay}},
+    st.integers(0, 2),
+    st.integers(0, 2),
+)
+
+
 def plain() -> st.SearchStrategy[Json]:
     """Make tasks that hold no others."""
     raised = st.builds(
@@ -190,7 +240,9 @@ def plain() -> st.SearchStrategy[Json]:
     return st.one_of(
         st.builds(lambda p: {"set": "${ " + p + " }"}, failing),
         st.builds(lambda e: {"raise": e}, raised),
-        st.just({"call": "tool", "with": {"n": "${ number }"}}),
+        CALL,
+        WAIT,
+        forks,
     )
 
 
@@ -211,7 +263,10 @@ def _linked(draw: st.DrawFn, bodies: list[Json]) -> list[Json]:
                 st.lists(st.tuples(conditions | st.none(), directives), min_size=1, max_size=3)
             )
             task = {"switch": [_case(n, when, then) for n, (when, then) in enumerate(cases)]}
-        task |= draw(extras)
+        more = draw(extras)
+        task |= {
+            name: value for name, value in more.items() if name != "output" or "fork" not in task
+        }
         if draw(st.integers(0, 3)) == 0:
             task["then"] = draw(directives)
         tasks.append({names[index]: task})
@@ -242,6 +297,7 @@ def composite(inner: st.SearchStrategy[Json]) -> st.SearchStrategy[Json]:
             "errors": statuses.map(lambda s: {"with": {"status": s}}),
             "when": conditions,
             "do": lists,
+            "retry": retries,
         },
     )
     for_in = st.sampled_from(["items", "items", "items", "no items"]).map(lambda p: {"in": p})
@@ -259,13 +315,22 @@ flows = tasks_of(st.recursive(plain(), composite, max_leaves=16))
 
 
 @settings(max_examples=250, deadline=None)
-@given(tasks=flows, number=st.integers(0, 9))
+@given(
+    tasks=flows, number=st.integers(0, 9), lots=st.lists(st.floats(0, 1), min_size=7, max_size=7)
+)
 def test_the_machine_means_what_the_reference_says(
-    tasks: list[Json], number: int, make_interpreter: Any, flow_of: Callable[..., Flow]
+    tasks: list[Json],
+    number: int,
+    lots: list[float],
+    make_interpreter: Any,
+    flow_of: Callable[..., Flow],
 ) -> None:
-    """Output, context and every visit agree, and an error is the same at the same place."""
+    """Output, context and every visit agree, and an error is the same at the same place.
+
+    The lots decide which of the branches' answers that are ready is taken first.
+    """
     data = {"n": number}
-    interpreter = make_interpreter(evaluate)
+    interpreter = make_interpreter(evaluate, luck=lambda name: lots[len(name) * 31 % 7])
     status = interpreter.status(flow_of(*tasks), data, answer)
     reference = Reference(data)
     state = interpreter.steps[-1].state
