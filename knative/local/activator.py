@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -79,7 +80,7 @@ class Activator:
         Raises DeliveryFailed when the connection gave no answer or `timeout` seconds passed.
         """
         try:
-            async with asyncio.timeout(timeout), self.admitted(service) as instance:
+            async with self.admitted(service, timeout) as instance:
                 return await self._exchange(instance, method, path, headers, body)
         except Refusal as refused:
             return refused.response()
@@ -89,16 +90,23 @@ class Activator:
             raise DeliveryFailed(f"{service}: {error or type(error).__name__}") from error
 
     @asynccontextmanager
-    async def admitted(self, service: str) -> AsyncIterator[Instance]:
-        """Hold a request until `service` takes it; raises Refusal where it cannot be served."""
+    async def admitted(self, service: str, within: float = math.inf) -> AsyncIterator[Instance]:
+        """Hold a request until `service` takes it; raises Refusal where it cannot be served.
+
+        What the body does is cut off after the service's timeoutSeconds (a Refusal), or with a
+        TimeoutError after `within` seconds where those are fewer.
+        """
         revision = self.revisions.get(service)
         if revision is None:
             known = ", ".join(self.revisions)
             raise Refusal(404, "Not Found", f"no service '{service}'; there are: {known}")
         try:
-            async with asyncio.timeout(revision.timeout), revision.admit() as instance:
+            limit = min(revision.timeout, within)
+            async with asyncio.timeout(limit), revision.admit() as instance:
                 yield instance
         except TimeoutError:
+            if within < revision.timeout:
+                raise
             detail = f"{service} took longer than its timeoutSeconds ({revision.timeout:g})"
             raise Refusal(504, "Gateway Timeout", detail) from None
         except UNSERVED as error:

@@ -55,6 +55,10 @@ def begin_task(work: Work, frame: Frame, arrived: Arrived) -> Happening:
     """Decide whether the task is done at all, and take its input in."""
     work.count(frame)
     task = task_at(work.flow, frame.reference)
+    if task.if_ is None and task.input is None and task.timeout is None:  # nothing to evaluate
+        work.record("task.started", frame)
+        work.become(replace(frame, input=arrived.raw))
+        return Entered(arrived.raw)
     run = runner(work, frame, arrived.raw, context=work.context)
     if task.if_ is not None and not expressions.condition(task.if_, run):
         work.record("task.skipped", frame)
@@ -70,11 +74,14 @@ def begin_task(work: Work, frame: Frame, arrived: Arrived) -> Happening:
 def end_task(work: Work, frame: Frame, produced: Produced) -> Happening:
     """Take the task's output out and into the context, and leave the task."""
     task = task_at(work.flow, frame.reference)
-    values = {"input": frame.input, "raw_output": produced.output}
-    run = runner(work, frame, produced.output, context=work.context, **values)
-    output = _out(task.output, produced.output, run, work)
-    run = runner(work, frame, output, context=work.context, output=output, **values)
-    work.context = _exported(task.export, work, run)
+    output = produced.output
+    values = {"input": frame.input, "raw_output": output}
+    if task.output is not None:
+        run = runner(work, frame, output, context=work.context, **values)
+        output = _out(task.output, output, run, work)
+    if task.export is not None:
+        run = runner(work, frame, output, context=work.context, output=output, **values)
+        work.context = _exported(task.export, work, run)
     work.record("task.completed", frame)
     work.pop()
     return Returned(output, produced.then or task.then)
