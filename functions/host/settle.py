@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import orjson
 
+from events.errors import RetryableError, ToolError
 from events.flow.advance import StaleSignal
 from events.flow.steps import MACHINE
 from functions.host.emitting import NOTHING, Opened
@@ -21,7 +21,7 @@ from functions.host.outcomes import Outcome
 from functions.host.transitions import JOINED
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from functions.host.blobs import Blobs
     from functions.host.emitting import Emitter
@@ -92,8 +92,8 @@ class Settler:
         """Return the transition if it takes little time to compute, else what will have it."""
         try:
             return await self._stepper.at_once(work, outcome, scope), None
-        except StaleSignal:
-            return None, None
+        except (StaleSignal, ToolError):
+            return None, None  # the outcome is recorded first, and then seen to
         except NotYetError:
             late = asyncio.ensure_future(self._stepper.in_thread(work, outcome, scope))
             await asyncio.wait({late}, timeout=_PATIENCE)
@@ -154,34 +154,38 @@ class Settler:
         Returns the row's already opened tasks when another host settled it first. A run of
         another machine version is left to `flow` of that version.
         """
-        compute = await self._computing(work)
-        if work.run.machine != MACHINE or compute is None:
+        if work.run.machine != MACHINE:
             return NOTHING
         while True:
             scope = await self._ledger.scope(work.run.id, work.task.scope)
             try:
-                written = await compute(scope)
-            except StaleSignal as error:
-                written = await self._stepper.impossible(work, scope, error)
+                written = await self._computed(work, scope)
+            except RetryableError:
+                raise  # the object store is out: whoever asks again may find it
+            except (StaleSignal, ToolError) as error:
+                written = await self._stepper.impossible(work, scope[1], error)
+            if written is None:
+                return NOTHING
             if opened := await self._commit(work.run, written):
                 return opened
             now = await self._ledger.task(work.task.run, work.task.instance)
             if not _still_ours(now, work):
                 return await self._emitter.reopened(work)
 
-    async def _computing(self, work: Work) -> Callable[[Scope], Awaitable[Transition]] | None:
-        """Return what computes a row's transition in a scope; None where the row has none."""
+    async def _computed(self, work: Work, scope: Scope) -> Transition | None:
+        """Return what a row writes in its scope; None where it has nothing to tell yet."""
+        outcome = work.task.outcome
         if work.task.state is TaskState.WAITING:
-            return partial(self._stepper.fire, work)
-        if work.task.outcome is None:
+            return await self._stepper.fire(work, scope)
+        if outcome is None:
             return None
-        if work.task.outcome == JOINED:
+        if outcome == JOINED:
             outputs = await self._ledger.outputs(work.run.id, work.task.instance)
             joined = Outcome(output=[await self._blobs.unpack(each) for each in outputs])
-            return partial(self._stepper.in_thread, work, joined)
-        outcome = Outcome.from_json(await self._blobs.unpack(work.task.outcome))
+            return await self._stepper.in_thread(work, joined, scope)
+        told = Outcome.from_json(await self._blobs.unpack(outcome))
         blame = None if work.task.tool else await self._blamed(work)
-        return partial(self._stepper.in_thread, work, outcome, blame=blame)
+        return await self._stepper.in_thread(work, told, scope, blame)
 
     async def _blamed(self, fork: Work) -> TaskRow | None:
         """Return the task that a faulted branch ended with; None where it was no task's fault."""
@@ -196,10 +200,10 @@ def _opened(run: RunRow, written: Transition) -> Opened:
 
 
 def _result(step: asyncio.Future[Transition]) -> Transition | None:
-    """Return a step's transition, None when it was computed on a scope that moved on."""
+    """Return a step's transition, None when its scope has moved on or cannot be read."""
     try:
         return step.result()
-    except StaleSignal:
+    except (StaleSignal, ToolError):
         return None
 
 

@@ -104,10 +104,13 @@ class Stepper:
         step = await self._step(work.run, state, signal, now, self._advance_in_thread)
         return await self._transition(step, work.run, work.task, rev, now)
 
-    async def impossible(self, work: Work, scope: Scope, error: Exception) -> Transition:
-        """Return the fault of a run whose state does not know the task the ledger has out."""
-        packed, rev = scope
-        step = _broken(await self._blobs.unpack(packed), error)
+    async def impossible(self, work: Work, rev: int, error: Exception) -> Transition:
+        """Return the fault of a run that cannot go on.
+
+        Its state does not know the task that the ledger has out, or cannot be read; it stays as
+        it is.
+        """
+        step = _broken({}, error)
         return await self._transition(step, work.run, work.task, rev, self._clock())
 
     def close(self) -> None:

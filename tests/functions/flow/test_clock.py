@@ -60,10 +60,11 @@ async def started(platform: Platform, key: str, value: object) -> Work:
     return work.requests[0]
 
 
+@pytest.mark.parametrize("spoil", ["altered", "out"])
 async def test_a_run_that_cannot_go_on_stops_no_other(
-    sunk: tuple[Settings, list[Event]], caplog: pytest.LogCaptureFixture
+    sunk: tuple[Settings, list[Event]], caplog: pytest.LogCaptureFixture, spoil: str
 ) -> None:
-    """A run whose stored values were altered is told in the log; rows due after it are woken."""
+    """Rows due after it are woken: one whose values were altered faults, in an outage it waits."""
     settings, events = sunk
     async with opened(settings) as platform:
         broken = await started(platform, "broken", LARGE)
@@ -72,11 +73,22 @@ async def test_a_run_that_cannot_go_on_stops_no_other(
         assert claim.work
         outcome = '{"output":1,"problem":null,"workMs":0}'
         assert await platform.ledger.record(claim.work.task, outcome, platform.clock())
-        await platform.objects.put(broken.run.input[1:].partition("?")[0], b"{}")
+        key = broken.run.input[1:].partition("?")[0]
+        await platform.objects.put(key, b"{}")
+        if spoil == "out":
+            [stored] = settings.data.rglob(key.rpartition("/")[2])
+            stored.unlink()
+            stored.symlink_to(stored)  # which nobody can follow
         waiting = await started(platform, "waiting", {})
     async with opened(settings) as fresh:  # as another process, which has seen none of the values
         later = replace(fresh, clock=lambda: fresh.settings.request_grace + platform.clock())
-        assert await Clock(later).tick() == 1
+        assert await Clock(later).tick() == (2 if spoil == "altered" else 1)
+        run = await fresh.ledger.run(broken.run.id)
     assert [event.get("runid") for event in events] == [waiting.run.id]
-    assert broken.run.id in caplog.text
-    assert "was altered" in caplog.text
+    assert run
+    if spoil == "altered":
+        assert run.error
+        assert "was altered" in run.error["detail"]
+    else:
+        assert run.status == "running"
+        assert broken.run.id in caplog.text
