@@ -1,4 +1,4 @@
-"""Schedules that no clock can keep."""
+"""Schedules that no clock can keep, and doors that no event opens."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from events.flow.place import Place
 from events.flow.timetable import wrong
+from events.vocabulary import LIFECYCLE_PREFIX, OWN_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,9 +16,15 @@ if TYPE_CHECKING:
 
 
 def unkeepable(parsed: Parsed) -> Iterator[Words]:
-    """Yield a schedule whose times cannot be told."""
+    """Yield a schedule whose times cannot be told, and events that never reach a door."""
     found = wrong(parsed.definition.get("schedule", {}), parsed.flow)
     if found is not None:
         name, reason = found
         place = Place(("schedule", name))
         yield place, f"{place}: {reason}"
+    one = parsed.definition.get("schedule", {}).get("on", {}).get("one", {}).get("with", {})
+    kind = one.get("type")
+    if isinstance(kind, str) and kind.startswith((OWN_PREFIX, LIFECYCLE_PREFIX)):
+        place = Place(("schedule", "on", "one", "with", "type"))
+        reason = "the platform's own events, those of this prefix, start no flow"
+        yield place, f"{place}: '{kind}' never comes: {reason}"

@@ -12,11 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from events.flow.advance.table import RUN
 from events.flow.catalog import Catalog, Function
 from events.flow.check import NOT_YET, check
 from events.flow.expressions import ExpressionError, program_text, variables
 from events.flow.parse import FlowError, parse
 from events.flow.rules.support import Feature
+from events.flow.syntax.task import KEYWORDS
 from events.source import read
 
 Json = Any
@@ -111,6 +113,12 @@ def test_an_unclosed_expression_is_told() -> None:
     [finding] = found(text)
     assert finding.startswith("flow.yaml:3:19: ")
     assert "no closing '}'" in finding
+
+
+def test_what_cannot_be_run_is_refused_here_and_never_later() -> None:
+    """Each kind of task has a transition, or a row that refuses it before a run; never both."""
+    refused = {row.path for row in NOT_YET["task"] if isinstance(row, Feature)}
+    assert set(KEYWORDS) - RUN == set(KEYWORDS) & refused
 
 
 def test_every_refusal_of_the_table_is_used() -> None:
