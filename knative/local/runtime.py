@@ -89,7 +89,6 @@ def run(settings: Settings) -> None:
     with (
         held(plan.data),
         listening(settings.host, settings.port) as listener,
-        announced(plan.data, url_of(listener)),
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
         runner.run(_serve(plan, listener, planted))
@@ -104,6 +103,8 @@ async def _serve(plan: Plan, listener: socket.socket, planted: Planted) -> None:
     sources = _sources(plan, courier)
     gateway = Gateway(activator, _ingress(plan.settings, broker), url)
     async with AsyncExitStack() as stack:  # closes in the opposite order
+        # only now: who reads it may end the platform, which has to hear of it
+        stack.enter_context(announced(plan.data, url))
         broker.start()
         server = Server(gateway, listener)
         await activator.start()
