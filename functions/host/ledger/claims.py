@@ -1,11 +1,12 @@
-"""What a host may do with a hop event, decided from the ledger's row alone; pure."""
+"""What a host may do with a hop event, and what rows become; from the rows alone, so pure."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
+from events.vocabulary import hop_id
 from functions.host.ledger.rows import RunStatus, TaskState
 
 if TYPE_CHECKING:
@@ -71,3 +72,47 @@ def _open(task: TaskRow, now: float) -> tuple[Verdict, str]:
     if task.state is TaskState.RECORDED and task.due_at <= now:
         return Verdict.SETTLE, "recorded, but not advanced in time"
     return Verdict.NOTHING, f"the task is {task.state}"
+
+
+def woken(task: TaskRow, now: float, grace: float) -> TaskRow:
+    """Return an overdue row as claimable and due again; a parked one gets its next attempt."""
+    if task.state is TaskState.RETRYING:
+        attempt = task.attempt + 1
+        task = replace(
+            task,
+            attempt=attempt,
+            event_id=hop_id(task.run, task.instance, attempt),
+            emissions=0,
+            claims=0,
+            requested_at=now,
+        )
+    due_at = now + grace * 2 ** min(task.emissions, 6)
+    return replace(task, state=TaskState.REQUESTED, due_at=due_at, emissions=task.emissions + 1)
+
+
+def given_up(task: TaskRow, outcome: str, now: float) -> TaskRow:
+    """Return a row with a fault where no host recorded one; the new token shuts out a late one."""
+    return replace(
+        task, state=TaskState.RECORDED, outcome=outcome, token=task.token + 1, due_at=now
+    )
+
+
+def reopened(task: TaskRow, at: float, edited: tuple[str, str] | None) -> TaskRow:
+    """Return a redriven row: a new attempt, with the packed input and digest that were edited."""
+    attempt = task.attempt + 1
+    packed, digest = edited or (task.input, task.input_digest)
+    return replace(
+        task,
+        attempt=attempt,
+        edition=task.edition + (edited is not None),
+        event_id=hop_id(task.run, task.instance, attempt),
+        input=packed,
+        input_digest=digest,
+        state=TaskState.REQUESTED,
+        token=task.token + 1,
+        due_at=at,
+        claims=0,
+        emissions=0,
+        outcome=None,
+        requested_at=at,
+    )

@@ -6,8 +6,7 @@ from dataclasses import replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
-from events.vocabulary import hop_id
-from functions.host.ledger.claims import Claim, Verdict, decide
+from functions.host.ledger.claims import Claim, Verdict, decide, given_up, reopened, woken
 from functions.host.ledger.postgres import letters, runs
 from functions.host.ledger.postgres.schema import RUN, TASK
 from functions.host.ledger.rows import Entry, LetterStatus, TaskRow, TaskState, Work
@@ -231,19 +230,7 @@ async def wake(db: Database, seen: Work, now: float, grace: float) -> Work | Non
     work = await _unmoved(db, seen)
     if work is None:
         return None
-    task = work.task
-    if task.state is TaskState.RETRYING:
-        attempt = task.attempt + 1
-        task = replace(
-            task,
-            attempt=attempt,
-            event_id=hop_id(task.run, task.instance, attempt),
-            emissions=0,
-            claims=0,
-            requested_at=now,
-        )
-    due_at = now + grace * 2 ** min(task.emissions, 6)
-    task = replace(task, state=TaskState.REQUESTED, due_at=due_at, emissions=task.emissions + 1)
+    task = woken(work.task, now, grace)
     await _update(db, task)
     return replace(work, task=task)
 
@@ -253,13 +240,7 @@ async def give_up(db: Database, seen: Work, outcome: str, now: float) -> TaskRow
     work = await _unmoved(db, seen)
     if work is None:
         return None
-    task = replace(
-        work.task,
-        state=TaskState.RECORDED,
-        outcome=outcome,
-        token=work.task.token + 1,
-        due_at=now,
-    )
+    task = given_up(work.task, outcome, now)
     await _update(db, task)
     return task
 
@@ -283,24 +264,7 @@ async def redrive(
         return None
     if not await letters.mark(db, letter.id, LetterStatus.OPEN, LetterStatus.REDRIVEN):
         return None
-    task = work.task
-    attempt = task.attempt + 1
-    packed, digest = edited or (task.input, task.input_digest)
-    task = replace(
-        task,
-        attempt=attempt,
-        edition=task.edition + (edited is not None),
-        event_id=hop_id(task.run, task.instance, attempt),
-        input=packed,
-        input_digest=digest,
-        state=TaskState.REQUESTED,
-        token=task.token + 1,
-        due_at=at,
-        claims=0,
-        emissions=0,
-        outcome=None,
-        requested_at=at,
-    )
+    task = reopened(work.task, at, edited)
     await _update(db, task)
     await db.execute(  # the time in which the run stood still counts for none of its timers
         "UPDATE tasks SET due_at = due_at + %(at)s - (SELECT ended_at FROM runs "
@@ -311,6 +275,6 @@ async def redrive(
         "UPDATE runs SET status = 'running', error = NULL, ended_at = NULL WHERE id = %s",
         (task.run,),
     )
-    detail = {"attempt": attempt, "edited": edited is not None}
+    detail = {"attempt": task.attempt, "edited": edited is not None}
     await runs.append(db, task.run, [Entry("redriven", at, task.reference, task.instance, detail)])
     return await one(db, task.run, task.instance)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from events.vocabulary import hop_id
-from functions.host.ledger.claims import Claim, Verdict, decide
+from functions.host.ledger.claims import Claim, Verdict, decide, given_up, reopened, woken
 from functions.host.ledger.rows import Entry, LetterStatus, TaskRow, TaskState, Work
 from functions.host.ledger.sqlite import letters, runs
 from functions.host.ledger.sqlite.schema import RUN, TASK
@@ -226,19 +225,7 @@ def wake(db: sqlite3.Connection, seen: Work, now: float, grace: float) -> Work |
     work = _unmoved(db, seen)
     if work is None:
         return None
-    task = work.task
-    if task.state is TaskState.RETRYING:
-        attempt = task.attempt + 1
-        task = replace(
-            task,
-            attempt=attempt,
-            event_id=hop_id(task.run, task.instance, attempt),
-            emissions=0,
-            claims=0,
-            requested_at=now,
-        )
-    due_at = now + grace * 2 ** min(task.emissions, 6)
-    task = replace(task, state=TaskState.REQUESTED, due_at=due_at, emissions=task.emissions + 1)
+    task = woken(work.task, now, grace)
     _update(db, task)
     return replace(work, task=task)
 
@@ -248,13 +235,7 @@ def give_up(db: sqlite3.Connection, seen: Work, outcome: str, now: float) -> Tas
     work = _unmoved(db, seen)
     if work is None:
         return None
-    task = replace(
-        work.task,
-        state=TaskState.RECORDED,
-        outcome=outcome,
-        token=work.task.token + 1,
-        due_at=now,
-    )
+    task = given_up(work.task, outcome, now)
     _update(db, task)
     return task
 
@@ -281,24 +262,7 @@ def redrive(
         return None
     if not letters.mark(db, letter.id, LetterStatus.OPEN, LetterStatus.REDRIVEN):
         return None
-    task = work.task
-    attempt = task.attempt + 1
-    packed, digest = edited or (task.input, task.input_digest)
-    task = replace(
-        task,
-        attempt=attempt,
-        edition=task.edition + (edited is not None),
-        event_id=hop_id(task.run, task.instance, attempt),
-        input=packed,
-        input_digest=digest,
-        state=TaskState.REQUESTED,
-        token=task.token + 1,
-        due_at=at,
-        claims=0,
-        emissions=0,
-        outcome=None,
-        requested_at=at,
-    )
+    task = reopened(work.task, at, edited)
     _update(db, task)
     db.execute(  # the time in which the run stood still counts for none of its timers
         "UPDATE tasks SET due_at = due_at + ? - (SELECT ended_at FROM runs WHERE id = ?) "
@@ -309,6 +273,6 @@ def redrive(
         "UPDATE runs SET status = 'running', error = NULL, ended_at = NULL WHERE id = ?",
         (task.run,),
     )
-    detail = {"attempt": attempt, "edited": edited is not None}
+    detail = {"attempt": task.attempt, "edited": edited is not None}
     runs.append(db, task.run, [Entry("redriven", at, task.reference, task.instance, detail)])
     return one(db, task.run, task.instance)
