@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiohttp import web
 
-from functions.host.context import Context
-from functions.host.egress import Policy, session
-from functions.host.objects import open_store
 from tests.support.agent import Writer, application
 from tests.support.serving import serving
+from tests.support.surroundings import surroundings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from functions.host.context import Context
 
 
 @dataclass
@@ -82,15 +81,5 @@ async def script() -> AsyncIterator[Script]:
 @pytest.fixture
 async def context(tmp_path: Path) -> AsyncIterator[Context]:
     """A task's surroundings, with loopback allowed."""
-    async with session(Policy.parse("127.0.0.0/8")) as http:
-        yield Context(
-            run="run-1",
-            task="/do/0/call#1",
-            attempt=1,
-            idempotency_key="key-of-the-task",
-            timeout=60.0,
-            log=logging.LoggerAdapter(logging.getLogger("test")),
-            folder=tmp_path,
-            objects=open_store(f"file://{tmp_path}/objects"),
-            http=http,
-        )
+    async with surroundings(tmp_path) as given:
+        yield given

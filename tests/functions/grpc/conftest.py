@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import logging
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -20,13 +19,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from functions.host.context import Context
-from functions.host.egress import Policy, session
-from functions.host.objects import open_store
+from tests.support.surroundings import surroundings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from functions.host.context import Context
 
 PROTO = """
 syntax = "proto3";
@@ -164,15 +163,5 @@ async def secure(
 async def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Context]:
     """A task's surroundings, with loopback allowed."""
     monkeypatch.setenv("TENDRIL_EGRESS_ALLOW", "127.0.0.0/8")
-    async with session(Policy.parse("127.0.0.0/8")) as http:
-        yield Context(
-            run="run-1",
-            task="/do/0/call#1",
-            attempt=1,
-            idempotency_key="key-of-the-task",
-            timeout=60.0,
-            log=logging.LoggerAdapter(logging.getLogger("test")),
-            folder=tmp_path,
-            objects=open_store(f"file://{tmp_path}/objects"),
-            http=http,
-        )
+    async with surroundings(tmp_path) as given:
+        yield given

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +11,14 @@ from mcp.server.mcpserver import Context as Call
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 
-from functions.host.context import Context
-from functions.host.egress import Policy, session
-from functions.host.objects import open_store
 from tests.support.serving import serving
+from tests.support.surroundings import surroundings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from functions.host.context import Context
 
 
 @dataclass
@@ -119,15 +118,5 @@ async def notes(request: pytest.FixtureRequest) -> AsyncIterator[Notes]:
 @pytest.fixture
 async def context(tmp_path: Path) -> AsyncIterator[Context]:
     """A task's surroundings, with loopback allowed."""
-    async with session(Policy.parse("127.0.0.0/8")) as http:
-        yield Context(
-            run="run-1",
-            task="/do/0/call#1",
-            attempt=1,
-            idempotency_key="key-of-the-task",
-            timeout=60.0,
-            log=logging.LoggerAdapter(logging.getLogger("test")),
-            folder=tmp_path,
-            objects=open_store(f"file://{tmp_path}/objects"),
-            http=http,
-        )
+    async with surroundings(tmp_path) as given:
+        yield given
