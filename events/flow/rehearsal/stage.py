@@ -1,0 +1,198 @@
+"""A run without a platform: the state machine driven in virtual time, in one thread.
+
+Time stands still while anything happens and then goes to whatever is due next: an answer, a
+timer. What is due at the same moment happens in the order in which it was asked for, so that a
+rehearsal always takes the same course.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Any, Final
+
+from events.flow.advance import Bounds, advance
+from events.flow.steps import (
+    Branch,
+    Evaluate,
+    EventEmission,
+    Facts,
+    Record,
+    Running,
+    ScopeCompleted,
+    ScopeFaulted,
+    Signal,
+    Start,
+    State,
+    Step,
+    TaskCompleted,
+    TaskFaulted,
+    TaskRequest,
+    TimerFired,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from events.errors import Problem
+    from events.flow.syntax import Flow
+
+Json = Any
+BEGAN: Final = datetime(2026, 1, 1, tzinfo=UTC)
+"""When a rehearsal begins, unless it is told otherwise."""
+RUN: Final = "rehearsal"
+_OUT: Final = object()
+"""The place of a branch's output until it has one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a tool makes of a request, and after how long; one that is `never` does not come."""
+
+    output: Json = None
+    problem: Problem | None = None
+    takes: timedelta = timedelta()
+    never: bool = False
+
+
+@dataclass
+class Stage:
+    """Plays one run; everything that happened is in its fields afterwards."""
+
+    flow: Flow
+    evaluate: Evaluate
+    answer: Callable[[TaskRequest], Answer]
+    """Answers each request, in the order in which they are made; what it raises ends the play."""
+    input: Json = None
+    run: str = RUN
+    began: datetime = BEGAN
+    bounds: Bounds = field(default_factory=Bounds)
+    order: Callable[[str], float] = field(default=lambda _: 0.0)
+    """Which of the things that are due at the same moment happens first, by their instance."""
+    now: datetime = field(init=False)
+    requests: list[TaskRequest] = field(default_factory=list)
+    emissions: list[EventEmission] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+    open: dict[str, str] = field(default_factory=dict)
+    """What is waited for, requests and timers, with the scope that waits."""
+    scopes: dict[str, State] = field(default_factory=dict)
+    _forks: dict[str, dict[int, Json]] = field(default_factory=dict)
+    _due: list[tuple[datetime, float, int, Signal]] = field(default_factory=list)
+    _count: int = 0
+    _told: deque[tuple[str, Signal]] = field(default_factory=deque)
+
+    def __post_init__(self) -> None:
+        self.now = self.began
+
+    def play(self) -> ScopeCompleted | ScopeFaulted | Running:
+        """Return how the run ends; Running where it waits for what never comes."""
+        self._told.append(("", Start()))
+        while self._told or self._wait():
+            scope, signal = self._told.popleft()
+            step = self.step(self.scopes.get(scope), signal)
+            self._note(step)
+            if step.branch is None and not isinstance(step.status, Running):
+                return step.status
+            self._keep(step)
+            for request in _requests(step):
+                self._ask(request)
+        return Running()
+
+    def step(self, state: State | None, signal: Signal) -> Step:
+        """Advance once."""
+        facts = Facts(self.run, self.input, self.began, self.now)
+        return advance(self.flow, state, signal, facts, self.evaluate, self.bounds)
+
+    @property
+    def path(self) -> list[str]:
+        """The references of the tasks that were done, as they were begun."""
+        return [each.reference for each in self.records if each.kind == "task.started"]
+
+    def _wait(self) -> bool:
+        """Let time pass until something happens; False where nothing ever will."""
+        while self._due:
+            due, _, _, signal = heappop(self._due)
+            instance = _instance(signal)
+            if instance in self.open:
+                self.now = due
+                self._told.append((self.open.pop(instance), signal))
+                return True
+        return False
+
+    def _ask(self, request: TaskRequest) -> None:
+        self.requests.append(request)
+        answer = self.answer(request)
+        if answer.never:
+            return
+        signal: Signal = TaskCompleted(request.instance, answer.output)
+        if answer.problem is not None:
+            signal = TaskFaulted(request.instance, answer.problem)
+        self._expect(self.now + answer.takes, signal)
+
+    def _expect(self, due: datetime, signal: Signal) -> None:
+        self._count += 1
+        heappush(self._due, (due, self.order(_instance(signal)), self._count, signal))
+
+    def _note(self, step: Step) -> None:
+        self.emissions += step.emissions
+        self.records += step.records
+        for inner in step.branches:
+            self._note(inner)
+
+    def _keep(self, step: Step) -> None:
+        """Keep what a step left, as a ledger would, and tell the parents of forks that ended."""
+        own = step.branch.scope if step.branch else ""
+        for instance in step.closes:
+            del self.open[instance]
+        for shut in step.shuts:
+            self._shut(shut)
+        self.open |= {request.instance: own for request in step.requests}
+        self.open |= {timer.instance: own for timer in step.timers}
+        for timer in step.timers:
+            self._expect(timer.due, TimerFired(timer.instance))
+        if not isinstance(step.status, ScopeFaulted):
+            self.scopes[own] = step.state
+        for inner in step.branches:
+            assert inner.branch is not None
+            self._forks.setdefault(inner.branch.fork, {})[inner.branch.index] = _OUT
+        for inner in step.branches:
+            self._keep(inner)
+        if step.branch and not isinstance(step.status, Running):
+            self._join(step.branch, step.status)
+
+    def _join(self, branch: Branch, status: ScopeCompleted | ScopeFaulted) -> None:
+        """Take a branch's end for its fork, which is told when that is its own end."""
+        outputs = self._forks.get(branch.fork)
+        if outputs is None:
+            return
+        if isinstance(status, ScopeFaulted):
+            told: Signal = TaskFaulted(branch.fork, status.problem)
+        else:
+            outputs[branch.index] = status.output
+            if branch.compete:
+                told = TaskCompleted(branch.fork, status.output)
+            elif _OUT in outputs.values():
+                return
+            else:
+                told = TaskCompleted(branch.fork, [outputs[index] for index in sorted(outputs)])
+        del self._forks[branch.fork]
+        self._told.append((branch.parent, told))
+
+    def _shut(self, branch: Branch) -> None:
+        prefix = branch.scope[: -len(str(branch.index))]
+        self.open = {n: at for n, at in self.open.items() if not at.startswith(prefix)}
+        self.scopes = {n: each for n, each in self.scopes.items() if not n.startswith(prefix)}
+        self._forks.pop(branch.fork, None)
+
+
+def _requests(step: Step) -> Iterator[TaskRequest]:
+    yield from step.requests
+    for inner in step.branches:
+        yield from _requests(inner)
+
+
+def _instance(signal: Signal) -> str:
+    assert not isinstance(signal, Start)
+    return signal.instance
