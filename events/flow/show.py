@@ -1,7 +1,8 @@
 """A flow drawn as a Mermaid flowchart: tasks are nodes, task lists inside tasks are boxes.
 
 Solid arrows are the order of the tasks, labelled with the conditions of a switch; dotted ones
-lead from a `try` to its `catch`. A box is left where its list ends or at its `exit`.
+lead from a `try` to its `catch` and from a call to the flow's own function. A box is left where
+its list ends or at its `exit`. Functions and extensions are boxes beside the flow.
 """
 
 from __future__ import annotations
@@ -45,7 +46,27 @@ def mermaid(flow: Flow) -> str:
     first = chart.tasks(flow.do, done=_END)
     chart.add(f'{_END}(["end"])')
     chart.arrow("start", first or _END)
+    _beside(chart, flow)
     return "\n".join(["flowchart TD", *chart.lines, *chart.arrows]) + "\n"
+
+
+def _beside(chart: _Chart, flow: Flow) -> None:
+    """Draw what the flow defines once and uses by name."""
+    for named in (flow.use and flow.use.extensions) or ():
+        for name, extension in named.items():
+            when = f" when {program(extension.when)}" if extension.when else ""
+            chart.open(_text(f"extension {name}: {extension.extend}{when}"))
+            chart.box("before", extension.before or ())
+            chart.box("after", extension.after or ())
+            chart.close()
+    boxes = {}
+    for name, task in ((flow.use and flow.use.functions) or {}).items():
+        boxes[name] = chart.open(_text(f"function {name}"))
+        chart.task(name, task)
+        chart.close()
+    for node, call in chart.calls:
+        if call in boxes:
+            chart.arrow(node, boxes[call], line="-.->")
 
 
 @dataclass(slots=True)
@@ -54,6 +75,8 @@ class _Chart:
 
     lines: list[str] = field(default_factory=list)
     arrows: list[str] = field(default_factory=list)
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    """The nodes of call tasks, and what they call."""
     depth: int = 1
     count: int = 0
 
@@ -87,6 +110,8 @@ class _Chart:
         if not boxes:
             node, (left, right) = self.name("task"), _SHAPES.get(task.keyword, ("[", "]"))
             self.add(f'{node}{left}"{_label(name, task)}"{right}')
+            if isinstance(task, CallTask):
+                self.calls.append((node, task.call))
             return node
         if len(boxes) == 1:
             return self.box(_label(name, task), boxes[0][1])

@@ -120,7 +120,7 @@ class Record:
 
     Kinds: `task.started`, `task.completed`, `task.skipped`, `task.faulted` (an error left it),
     `task.requested`, `task.waiting` (until a time), `task.retried` (a try will do its tasks
-    once more), `task.caught`, `event.emitted`.
+    once more), `task.caught`, `event.emitted`, `extension.unfit` (its `when` failed on the task).
     """
 
     kind: str

@@ -26,6 +26,9 @@ RESERVED: Final = frozenset(
 )
 """The names that the DSL binds; a loop's or a catch's variable does not hide them."""
 
+EXTENDED: Final = "__task"
+"""The reserved variable that an extension adds: what `$task` is in its tasks."""
+
 
 class Arguments(Mapping[str, Json]):
     """Names and values; a value that is costly to make is made when it is read."""
@@ -67,7 +70,10 @@ def runner(work: Work, frame: Frame, data: Json, **values: Json) -> Run:
     if frame.is_task:
         for each in work.stack:
             bound |= each.variables
-        makers["task"] = partial(_task, work, frame, raw_output)
+        if EXTENDED in bound:
+            values["task"] = bound.pop(EXTENDED)
+        else:
+            makers["task"] = partial(_task, work, frame, raw_output)
     reserved = {name: value for name, value in bound.items() if name not in makers}
     return partial(_run, work, data, Arguments({**reserved, **values}, makers))
 
@@ -104,6 +110,12 @@ def _task(work: Work, frame: Frame, raw_output: dict[str, Json]) -> Json:
         "startedAt": moment(datetime.fromisoformat(frame.started)),
         **raw_output,
     }
+
+
+def extended(work: Work, frame: Frame) -> Json:
+    """Return the descriptor of a task for its extensions: with the members of its definition."""
+    described = _task(work, frame, {})
+    return {**described["definition"], **described}
 
 
 def _runtime() -> Json:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from events.errors import ErrorType, ToolError
 from events.flow import expressions, schemas
-from events.flow.advance import durations, timers
+from events.flow.advance import durations, extensions, timers
 from events.flow.advance.arguments import runner
 from events.flow.advance.frames import SEQUENCE, Frame
 from events.flow.advance.happenings import Arrived, Entered, Happening, Produced, Returned
@@ -52,23 +52,29 @@ def end_flow(work: Work, frame: Frame, returned: Returned) -> Happening:
 
 
 def begin_task(work: Work, frame: Frame, arrived: Arrived) -> Happening:
-    """Decide whether the task is done at all, and take its input in."""
-    work.count(frame)
+    """Decide whether the task is done at all, have it extended, and take its input in."""
     task = task_at(work.flow, frame.reference)
-    if task.if_ is None and task.input is None and task.timeout is None:  # nothing to evaluate
-        work.record("task.started", frame)
+    if not extensions.begun(frame):
+        work.count(frame)
+        if task.if_ is not None and not _wanted(work, frame, task.if_):
+            work.record("task.skipped", frame)
+            work.pop()
+            return Returned(arrived.raw)
+    if (extended := extensions.begin(work, frame)) is not None:
+        return extended
+    work.record("task.started", frame)
+    if task.input is None and task.timeout is None:  # nothing to evaluate
         work.become(replace(frame, input=arrived.raw))
         return Entered(arrived.raw)
     run = runner(work, frame, arrived.raw, context=work.context)
-    if task.if_ is not None and not expressions.condition(task.if_, run):
-        work.record("task.skipped", frame)
-        work.pop()
-        return Returned(arrived.raw)
-    work.record("task.started", frame)
     data = _in(task.input, arrived.raw, run, work)
     frame = work.become(replace(frame, input=data))
     _limit(work, frame, task.timeout, data)
     return Entered(data)
+
+
+def _wanted(work: Work, frame: Frame, condition: str) -> bool:
+    return expressions.condition(condition, runner(work, frame, frame.raw, context=work.context))
 
 
 def end_task(work: Work, frame: Frame, produced: Produced) -> Happening:
@@ -85,11 +91,6 @@ def end_task(work: Work, frame: Frame, produced: Produced) -> Happening:
     work.record("task.completed", frame)
     work.pop()
     return Returned(output, produced.then or task.then)
-
-
-def loose(work: Work) -> bool:
-    """Whether the flow's expressions need no `${ }`."""
-    return work.flow.evaluate is not None and work.flow.evaluate.mode == "loose"
 
 
 def _limit(work: Work, frame: Frame, timeout: str | Timeout | None, data: Json) -> None:
@@ -110,30 +111,36 @@ def _limit(work: Work, frame: Frame, timeout: str | Timeout | None, data: Json) 
 def _in(spec: Input | None, raw: Json, run: Run, work: Work) -> Json:
     if spec is None:
         return raw
-    _validate(spec.schema_, raw, "input")
-    return raw if spec.from_ is None else expressions.transform(spec.from_, run, loose=loose(work))
+    _validate(work, spec.schema_, raw, "input")
+    return (
+        raw if spec.from_ is None else expressions.transform(spec.from_, run, loose=work.flow.loose)
+    )
 
 
 def _out(spec: Output | None, raw: Json, run: Run, work: Work) -> Json:
     if spec is None:
         return raw
-    output = raw if spec.as_ is None else expressions.transform(spec.as_, run, loose=loose(work))
-    _validate(spec.schema_, output, "output")
+    output = (
+        raw if spec.as_ is None else expressions.transform(spec.as_, run, loose=work.flow.loose)
+    )
+    _validate(work, spec.schema_, output, "output")
     return output
 
 
 def _exported(spec: Export | None, work: Work, run: Run) -> Json:
     if spec is None or spec.as_ is None:
         return work.context
-    context = expressions.transform(spec.as_, run, loose=loose(work))
-    _validate(spec.schema_, context, "exported context")
+    context = expressions.transform(spec.as_, run, loose=work.flow.loose)
+    _validate(work, spec.schema_, context, "exported context")
     return context
 
 
-def _validate(schema: Schema | None, value: Json, what: str) -> None:
+def _validate(work: Work, schema: Schema | None, value: Json, what: str) -> None:
     if schema is None:
         return
-    if "document" not in schema.model_fields_set:
-        reason = "a schema must be given in place: external resources are not fetched"
-        raise ToolError(reason, type=ErrorType.CONFIGURATION)
-    schemas.validate(schema.document, value, what)
+    try:
+        document = work.flow.document_of(schema)
+    except LookupError as error:
+        reason = f"the schema at {error} was not fetched when the flow was deployed"
+        raise ToolError(reason, type=ErrorType.CONFIGURATION) from error
+    schemas.validate(document, value, what)

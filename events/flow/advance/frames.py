@@ -12,9 +12,13 @@ SEQUENCE: Final = "sequence"
 CATCH: Final = "catch"
 RETRY: Final = "retry"
 BRANCH: Final = "branch"
+FUNCTION: Final = "function"
+BEFORE: Final = "before"
+AROUND: Final = "around"
+AFTER: Final = "after"
 WAITING: Final = frozenset({"call", "wait"})
 """The kinds that wait for something with their own instance."""
-_NOT_TASKS: Final = frozenset({FLOW, SEQUENCE, BRANCH})
+_NOT_TASKS: Final = frozenset({FLOW, SEQUENCE, BRANCH, BEFORE, AROUND, AFTER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +27,12 @@ class Frame:
 
     kind: str
     """`flow`, `branch` (of a fork, in a scope of its own), `sequence`, a task's keyword, `catch`: a
-    try whose error was caught, or `retry`: a try that waits for its next attempt."""
+    try whose error was caught, `retry`: a try that waits for its next attempt, `function`: a call
+    of one of the flow's own functions; `before`, `around` or `after`: an extension of a task, and
+    which of the three is on top of it."""
     reference: str = ""
-    """A JSON pointer into the definition: of the task, or of the task list (a branch: of all
-    branches); the flow has none."""
+    """A JSON pointer into the definition: of the task, of the task list (a branch: of all
+    branches) or of the extension; the flow has none."""
     instance: str = ""
     """The reference and the visit, `/do/0/ask#2`; tasks only."""
     started: str = ""

@@ -12,8 +12,19 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from events.errors import ErrorType, ToolError
-from events.flow.advance import dataflow
-from events.flow.advance.frames import BRANCH, CATCH, FLOW, RETRY, SEQUENCE, Frame
+from events.flow.advance import dataflow, extensions
+from events.flow.advance.frames import (
+    AFTER,
+    AROUND,
+    BEFORE,
+    BRANCH,
+    CATCH,
+    FLOW,
+    FUNCTION,
+    RETRY,
+    SEQUENCE,
+    Frame,
+)
 from events.flow.advance.happenings import (
     Answered,
     Arrived,
@@ -24,7 +35,17 @@ from events.flow.advance.happenings import (
     Produced,
     Returned,
 )
-from events.flow.advance.tasks import call, composite, emit, fork, plain, sequence, trying, wait
+from events.flow.advance.tasks import (
+    call,
+    composite,
+    emit,
+    fork,
+    function,
+    plain,
+    sequence,
+    trying,
+    wait,
+)
 from events.flow.advance.work import Work
 
 Transition = Callable[[Work, Frame, Any], Happening | None]
@@ -65,6 +86,10 @@ TRANSITIONS: Final[Mapping[tuple[str, type[Happening]], Transition]] = {
     (BRANCH, Returned): fork.leave,
     ("call", Entered): call.request,
     ("call", Answered): call.answered,
+    (FUNCTION, Returned): function.leave,
+    (BEFORE, Returned): extensions.enter,
+    (AROUND, Returned): extensions.follow,
+    (AFTER, Returned): extensions.leave,
 }
 """By the frame's kind and what happened to it."""
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from events.flow import expressions
 from events.flow.advance.arguments import runner
-from events.flow.advance.dataflow import loose
 
 if TYPE_CHECKING:
     from events.flow.advance.frames import Frame
@@ -18,4 +17,4 @@ Json = Any
 def resolved(work: Work, frame: Frame, value: Json) -> Json:
     """Return the value with every `${ }` in it evaluated."""
     run = runner(work, frame, frame.input, context=work.context, input=frame.input)
-    return expressions.resolve(value, run, loose=loose(work))
+    return expressions.resolve(value, run, loose=work.flow.loose)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from events.errors import ErrorType, Problem
 from events.flow.advance.frames import FLOW, WAITING, Frame
+from events.flow.advance.happenings import Arrived
 from events.flow.advance.refusals import ExhaustedError, UnknownMachine
 from events.flow.steps import (
     MACHINE,
@@ -23,6 +24,7 @@ from events.flow.steps import (
 
 if TYPE_CHECKING:
     from events.flow.syntax import Flow
+    from events.flow.syntax.base import TaskBase
 
 Json = Any
 
@@ -96,6 +98,12 @@ class Work:
     def push(self, frame: Frame) -> None:
         """Put a frame on top."""
         self.stack.append(frame)
+
+    def arrive(self, reference: str, task: TaskBase, raw: Json) -> Arrived:
+        """Put a task on top, visited once more, and say that the flow reached it."""
+        instance, started = self.visit(reference), self.facts.now.isoformat()
+        self.push(Frame(task.keyword, reference, instance, started, raw))
+        return Arrived(raw)
 
     def become(self, frame: Frame) -> Frame:
         """Replace the top frame."""

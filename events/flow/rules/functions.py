@@ -2,48 +2,101 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from events.flow.catalog import Catalog, Function, UnknownFunction
+from events.flow.catalog import Catalog, UnknownFunction
 from events.flow.expressions import is_expression
 from events.flow.finding import did_you_mean
 from events.flow.misfit import Misfit, misfits_of
 from events.flow.place import Place
 from events.flow.relax import Relaxing
 from events.flow.rules.support import refusal
-from events.flow.rules.visit import Visit, Words, calls_of
+from events.flow.rules.visit import Visit, Words, calls_of, functions_of
 from events.flow.syntax.call import BUILT_IN, ENDPOINTS, CallTask
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from events.flow.parse import Parsed
+    from events.flow.syntax.base import TaskBase
+    from events.flow.syntax.flow import Flow
 
 Json = Any
+Unknown = Callable[[Json], bool]
 _OPAQUE: Final = frozenset({"arguments", "body", "message", "parameters"})
 """Arguments of the DSL's own calls that are the callee's business."""
 
 
 def misfits(parsed: Parsed, catalog: Catalog) -> Iterator[Words]:
     """Yield calls of unknown functions, and arguments that cannot satisfy a schema."""
-    use = parsed.definition.get("use", {})
+    for visit in functions_of(parsed.flow):
+        if visit.name in BUILT_IN:
+            reason = "has the name of a protocol; choose another"
+            yield visit.place(), f"the function '{visit.name}' {reason}"
+    calls = _Calls(parsed.flow, catalog)
     for visit, task in calls_of(parsed.flow):
-        # what `use` defines is refused where it is defined
-        elsewhere = task.call in use.get("functions", {}) or (
-            task.call.partition("@")[2] in use.get("catalogs", {})
-        )
-        if task.call in BUILT_IN:
-            yield from _built_in(visit, task, catalog)
-        elif not elsewhere:
-            yield from _call(visit, task, catalog)
+        yield from calls.wrong(visit, task)
 
 
-def _built_in(visit: Visit, task: CallTask, catalog: Catalog) -> Iterator[Words]:
-    """Refuse one of the DSL's own calls that no function of the catalog executes."""
-    if any(function.name == task.call for function in catalog.functions):
-        yield from _call(visit, task, catalog)
-    else:
-        yield visit.place(), refusal(str(visit.place()), f"call: {task.call}")
+@dataclass(frozen=True, slots=True)
+class _Calls:
+    """What the calls of one flow may mean."""
+
+    flow: Flow
+    catalog: Catalog
+
+    def wrong(self, visit: Visit, task: CallTask) -> Iterator[Words]:
+        """Yield what is wrong with one call."""
+        own = self.flow.function(task.call)
+        if own is not None:
+            yield from self._own(visit, task, own)
+        elif task.call in BUILT_IN and not self._executed(task.call):
+            yield visit.place(), refusal(str(visit.place()), f"call: {task.call}")
+        elif "://" in task.call:
+            yield visit.place("call"), refusal(str(visit.place()), "call: <a URL>")
+        elif not self._elsewhere(task.call):
+            yield from self._cataloged(visit, task)
+
+    def _executed(self, protocol: str) -> bool:
+        return any(function.name == protocol for function in self.catalog.functions)
+
+    def _elsewhere(self, call: str) -> bool:
+        catalogs = (self.flow.use and self.flow.use.catalogs) or {}
+        return call.partition("@")[2] in catalogs  # refused where it is defined
+
+    def _own(self, visit: Visit, task: CallTask, own: TaskBase) -> Iterator[Words]:
+        schema = own.input.schema_ if own.input else None
+        if schema is not None and schema.resource is None:
+            yield from self._arguments(visit, task.with_, schema.document, _is_late)
+
+    def _cataloged(self, visit: Visit, task: CallTask) -> Iterator[Words]:
+        place = visit.place("call")
+        try:
+            function = self.catalog.resolve(task.call)
+        except UnknownFunction as error:
+            yield place, f"{place}: {error}"
+            return
+        if function.name not in ENDPOINTS:
+            yield from self._arguments(visit, task.with_, function.input_schema, _is_late)
+            return
+        for path in _authentications(task.with_):
+            yield visit.place(*path), refusal(str(visit.place()), ".".join(path))
+        given = _as_called(task.with_, ENDPOINTS[function.name])
+        yield from self._arguments(visit, given, function.input_schema, _is_open)
+
+    def _arguments(
+        self, visit: Visit, given: dict[str, Json], schema: Json, unknown: Unknown
+    ) -> Iterator[Words]:
+        late = _is_text if self.flow.loose else unknown
+        try:
+            relaxed = Relaxing(schema, late).relaxed(schema, given)
+            misfitting = list(misfits_of(relaxed, given))
+        except (ValueError, RecursionError) as error:
+            place = visit.place("call")
+            yield place, f"{place}: the function's input schema cannot be used: {error}"
+            return
+        for misfit in misfitting:
+            yield _words(misfit, visit.place("with", *misfit.path))
 
 
 def _authentications(value: Json, *path: str) -> Iterator[tuple[str, ...]]:
@@ -53,25 +106,6 @@ def _authentications(value: Json, *path: str) -> Iterator[tuple[str, ...]]:
             yield ("with", *path, name)
         elif name not in _OPAQUE:
             yield from _authentications(inner, *path, name)
-
-
-def _call(visit: Visit, task: CallTask, catalog: Catalog) -> Iterator[Words]:
-    place = visit.place("call")
-    if "://" in task.call:
-        yield place, refusal(str(visit.place()), "call: <a URL>")
-        return
-    try:
-        function = catalog.resolve(task.call)
-    except UnknownFunction as error:
-        yield place, f"{place}: {error}"
-        return
-    if function.name in ENDPOINTS:
-        for path in _authentications(task.with_):
-            yield visit.place(*path), refusal(str(visit.place()), ".".join(path))
-        given = _as_called(task.with_, ENDPOINTS[function.name])
-    else:
-        given = task.with_
-    yield from _arguments(visit, given, function)
 
 
 def _as_called(given: Json, endpoints: tuple[tuple[str, ...], ...]) -> Json:
@@ -91,19 +125,6 @@ def _under(places: tuple[tuple[str, ...], ...], name: str) -> tuple[tuple[str, .
     return tuple(place[1:] for place in places if place[:1] == (name,))
 
 
-def _arguments(visit: Visit, given: dict[str, Json], function: Function) -> Iterator[Words]:
-    unknown = _is_open if function.name in ENDPOINTS else _is_late
-    relaxed = Relaxing(function.input_schema, unknown).relaxed(function.input_schema, given)
-    try:
-        misfitting = list(misfits_of(relaxed, given))
-    except (ValueError, RecursionError) as error:
-        place = visit.place("call")
-        yield place, f"{place}: the function's input schema cannot be used: {error}"
-        return
-    for misfit in misfitting:
-        yield _words(misfit, visit.place("with", *misfit.path))
-
-
 def _is_late(value: Json) -> bool:
     return is_expression(value)
 
@@ -111,6 +132,11 @@ def _is_late(value: Json) -> bool:
 def _is_open(value: Json) -> bool:
     """A URI template is not known before its variables are, either."""
     return is_expression(value) or (isinstance(value, str) and "://" in value and "{" in value)
+
+
+def _is_text(value: Json) -> bool:
+    """Where expressions need no `${ }`, any text may be one."""
+    return isinstance(value, str)
 
 
 def _words(misfit: Misfit, place: Place) -> Words:

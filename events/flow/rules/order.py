@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from events.flow.finding import did_you_mean
-from events.flow.rules.visit import ListVisit, Visit, Words, lists_of
+from events.flow.rules.visit import ListVisit, Visit, Words, functions_of, lists_of
 from events.flow.syntax.simple import SwitchTask
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ def misordered(parsed: Parsed) -> Iterator[Words]:
             yield from _targets(visit, names)
             if isinstance(visit.task, SwitchTask):
                 yield from _defaults(visit, visit.task)
+    for visit in functions_of(parsed.flow):
+        yield from _targets(visit, [])
 
 
 def _duplicates(tasks: ListVisit) -> Iterator[Words]:

@@ -53,6 +53,10 @@ def programs_of(parsed: Parsed) -> Iterator[Program]:
         yield from _retry(definition, Place(("use", "retries", name)), OF_TASK)
     for name in definition.get("use", {}).get("timeouts", {}):
         yield from _template(definition, Place(("use", "timeouts", name)), OF_TASK)
+    for index, named in enumerate(definition.get("use", {}).get("extensions", ())):
+        for name in named:
+            place = Place(("use", "extensions", index, name, "when"))
+            yield from _whole(definition, place, OF_TASK_INPUT)
     for visit in tasks_of(parsed.flow):
         yield from _of_task(definition, visit)
 

@@ -39,7 +39,7 @@ def meaningless(parsed: Parsed) -> Iterator[Words]:
         yield from _ignored(visit)
         if isinstance(visit.task, EmitTask):
             yield from _attributes(visit, visit.task)
-        if isinstance(visit.task, SetTask) and isinstance(visit.task.set, str):
+        if isinstance(visit.task, SetTask) and not parsed.flow.loose:
             yield from _expression(visit.place("set"), visit.task.set)
 
 
@@ -104,6 +104,6 @@ def _attributes(visit: Visit, task: EmitTask) -> Iterator[Words]:
             yield place, f"{place}: expected a string, a whole number, true or false"
 
 
-def _expression(place: Place, text: str) -> Iterator[Words]:
-    if not is_expression(text):
+def _expression(place: Place, data: str | dict[str, Any]) -> Iterator[Words]:
+    if isinstance(data, str) and not is_expression(data):
         yield place, f"{place}: expected an object or an expression ${{ ... }}, found plain text"

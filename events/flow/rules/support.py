@@ -42,10 +42,7 @@ NOT_YET_IN_FLOWS: Final = (
     Feature("schedule.on.one.correlate"),
     Feature("use.authentications"),
     Feature("use.catalogs"),
-    Feature("use.extensions"),
-    Feature("use.functions"),
     Feature("use.secrets"),
-    Feature("evaluate.mode", "loose"),
     Feature("input.schema.resource"),
     Feature("output.schema.resource"),
 )

@@ -81,7 +81,7 @@ def lists_of(flow: Flow) -> Iterator[ListVisit]:
             path: Path = ("use", "extensions", index, name)
             waiting.append(ListVisit((*path, "before"), extension.before or ()))
             waiting.append(ListVisit((*path, "after"), extension.after or ()))
-    for visit in _functions(flow):
+    for visit in functions_of(flow):
         waiting.extend(visit.lists())
     while waiting:
         current = waiting.pop(0)
@@ -91,12 +91,13 @@ def lists_of(flow: Flow) -> Iterator[ListVisit]:
 
 def tasks_of(flow: Flow) -> Iterator[Visit]:
     """Yield every task of the flow, those under `use` included."""
-    yield from _functions(flow)
+    yield from functions_of(flow)
     for tasks in lists_of(flow):
         yield from tasks.visits()
 
 
-def _functions(flow: Flow) -> Iterator[Visit]:
+def functions_of(flow: Flow) -> Iterator[Visit]:
+    """Yield the tasks that are functions of the flow; they are in no list."""
     for name, task in ((flow.use and flow.use.functions) or {}).items():
         yield Visit(("use", "functions", name), name, task)
 

@@ -1,11 +1,15 @@
 """A whole flow definition."""
 
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
-from events.flow.syntax.data import Evaluate, Input, Output
+from pydantic import PrivateAttr
+
+from events.flow.syntax.base import TaskBase
+from events.flow.syntax.data import Evaluate, Input, Output, Schema
 from events.flow.syntax.document import Document
 from events.flow.syntax.duration import Duration, Timeout
 from events.flow.syntax.event import EventConsumption
+from events.flow.syntax.imports import Imports
 from events.flow.syntax.node import Maybe, Node, TextOr
 from events.flow.syntax.tasklist import TaskList
 from events.flow.syntax.use import Use
@@ -32,3 +36,26 @@ class Flow(Node):
     output: Maybe[Output] = None
     schedule: Maybe[Schedule] = None
     evaluate: Maybe[Evaluate] = None
+    _imports: Imports = PrivateAttr(default_factory=Imports)
+
+    @property
+    def loose(self) -> bool:
+        """Whether expressions need no `${ }`: every text is tried as one, and stays if it fails."""
+        return self.evaluate is not None and self.evaluate.mode == "loose"
+
+    def importing(self, imports: Imports) -> Self:
+        """Return the flow with what it refers to and was fetched; the definition stays as it is."""
+        flow = self.model_copy()
+        flow._imports = imports  # noqa: SLF001 - a copy of its own
+        return flow
+
+    def function(self, name: str) -> TaskBase | None:
+        """Return the task that `call: name` does, if it is one of the flow or of its imports."""
+        own = (self.use and self.use.functions) or {}
+        return own.get(name) or self._imports.functions.get(name)
+
+    def document_of(self, schema: Schema) -> Any:
+        """Return a schema's document, given in place or fetched; LookupError if it was not."""
+        if schema.resource is None:
+            return schema.document
+        return self._imports.schemas[schema.resource.uri]

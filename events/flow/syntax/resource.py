@@ -26,11 +26,21 @@ Endpoint = Annotated[
 ]
 
 
+def uri_of(endpoint: str | EndpointObject) -> str:
+    """Return an endpoint's URI as it was written."""
+    return endpoint if isinstance(endpoint, str) else endpoint.uri
+
+
 class ExternalResource(Node):
     """A document that lies at an endpoint."""
 
     name: Maybe[str] = None
     endpoint: Endpoint
+
+    @property
+    def uri(self) -> str:
+        """The endpoint's URI as it was written."""
+        return uri_of(self.endpoint)
 
 
 class CatalogReference(Node):

@@ -127,7 +127,6 @@ def test_every_refusal_of_the_table_is_used() -> None:
         {"schedule": {"on": {"all": []}}},
         {"schedule": {"on": {"any": []}}},
         {"schedule": {"on": {"one": {"with": {"type": "t"}, "correlate": {}}}}},
-        {"evaluate": {"mode": "loose"}},
         {"input": {"schema": {"resource": {"endpoint": "https://x"}}}},
         {"output": {"schema": {"resource": {"endpoint": "https://x"}}}},
     ]

@@ -108,6 +108,20 @@ def test_a_named_exit_of_a_box_is_drawn_inside_it() -> None:
     assert "  task2 --> exit3\n" in chart
 
 
+def test_functions_and_extensions_are_drawn_beside_the_flow() -> None:
+    """A call leads to its function with a dotted arrow; an extension is a box of its own."""
+    use = {
+        "functions": {"pet": {"set": {"a": 1}}},
+        "extensions": [{"log": {"extend": "all", "before": [{"note": {"set": {"a": 1}}}]}}],
+    }
+    flow = {"document": HEAD, "use": use, "do": [{"get": {"call": "pet"}}]}
+    chart = mermaid(parse(json.dumps(flow)).flow)
+    well_formed(chart)
+    assert '["function pet"]\n    task' in chart
+    assert '["extension log: all"]' in chart
+    assert "  task1 -.-> box" in chart
+
+
 @given(st.text(min_size=1), st.text(), st.text())
 def test_any_text_is_escaped(name: str, when: str, call: str) -> None:
     """No name, condition or function breaks out of its label."""

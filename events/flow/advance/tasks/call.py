@@ -1,7 +1,8 @@
-"""Call: ask a tool for one task, and wait for its answer.
+"""Call: do one of the flow's functions, or ask a tool for one task and wait for its answer.
 
-Every call names a function of the catalog: `name`, `name:version` or `name:version@default`. The
-DSL's own (`http`, `openapi`, ...) are functions of these names; their endpoints are URI templates.
+Every other call names a function of the catalog: `name`, `name:version` or
+`name:version@default`. The DSL's own (`http`, `openapi`, ...) are functions of these names; their
+endpoints are URI templates.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from events.flow.advance import template, uris
 from events.flow.advance.happenings import Answered, Entered, Happening, Produced
 from events.flow.advance.pointers import task_at
+from events.flow.advance.tasks import function
 from events.flow.steps import TaskRequest
 from events.flow.syntax.call import ENDPOINTS, CallTask
 
@@ -25,11 +27,13 @@ Places = tuple[tuple[str, ...], ...]
 def request(work: Work, frame: Frame, _: Entered) -> Happening | None:
     """Request the task; nothing more happens here until its answer."""
     task = cast("CallTask", task_at(work.flow, frame.reference))
-    function, version = _target(task.call)
-    data = _resolved(work, frame, task.with_, ENDPOINTS.get(function, ()))
-    asked = TaskRequest(frame.instance, frame.reference, function, version, data)
+    if (own := work.flow.function(task.call)) is not None:
+        return function.enter(work, frame, task, own)
+    name, version = _target(task.call)
+    data = _resolved(work, frame, task.with_, ENDPOINTS.get(name, ()))
+    asked = TaskRequest(frame.instance, frame.reference, name, version, data)
     work.requests.append(asked)
-    work.record("task.requested", frame, function=function, version=version)
+    work.record("task.requested", frame, function=name, version=version)
     return None
 
 
@@ -39,8 +43,8 @@ def answered(_work: Work, _frame: Frame, answer: Answered) -> Happening:
 
 
 def _target(call: str) -> tuple[str, str]:
-    function, _, version = call.partition("@")[0].partition(":")
-    return function, version
+    name, _, version = call.partition("@")[0].partition(":")
+    return name, version
 
 
 def _resolved(work: Work, frame: Frame, given: Json, endpoints: Places) -> Json:

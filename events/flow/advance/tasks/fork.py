@@ -8,18 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from events.flow.advance.frames import Frame
-from events.flow.advance.happenings import (
-    Answered,
-    Arrived,
-    Entered,
-    Happening,
-    Produced,
-    Returned,
-)
+from events.flow.advance.happenings import Answered, Entered, Happening, Produced, Returned
 from events.flow.advance.pointers import child, tasks_at
 
 if TYPE_CHECKING:
+    from events.flow.advance.frames import Frame
     from events.flow.advance.work import Work
 
 
@@ -39,9 +32,7 @@ def enter(work: Work, frame: Frame, entered: Entered) -> Happening:
     index = frame.local["index"]
     entry = tasks_at(work.flow, frame.reference)[index]
     reference = child(frame.reference, index, entry.name)
-    instance, started = work.visit(reference), work.facts.now.isoformat()
-    work.push(Frame(entry.task.keyword, reference, instance, started, entered.data))
-    return Arrived(entered.data)
+    return work.arrive(reference, entry.task, entered.data)
 
 
 def leave(work: Work, _frame: Frame, returned: Returned) -> Happening:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from events.errors import ErrorType, ToolError
-from events.flow.advance.frames import Frame
-from events.flow.advance.happenings import Arrived, Entered, Happening, Returned
+from events.flow.advance.happenings import Entered, Happening, Returned
 from events.flow.advance.pointers import child, tasks_at
 
 if TYPE_CHECKING:
+    from events.flow.advance.frames import Frame
     from events.flow.advance.work import Work
 
 Json = Any
@@ -34,7 +34,7 @@ def proceed(work: Work, frame: Frame, returned: Returned) -> Happening:
         return _end(work, returned.output)
     if returned.then == EXIT:
         work.pop()
-        return Returned(returned.output)
+        return returned  # an extension asks how its list was left; all else takes the output alone
     if returned.then in (None, CONTINUE):
         return _go(work, frame, frame.local["index"] + 1, returned.output)
     return _go(work, frame, _named(work, frame, returned.then), returned.output)
@@ -47,10 +47,7 @@ def _go(work: Work, frame: Frame, index: int, raw: Json) -> Happening:
         return Returned(raw)
     work.become(frame.having(index=index))
     reference = child(frame.reference, index, tasks[index].name)
-    instance, started = work.visit(reference), work.facts.now.isoformat()
-    keyword = tasks[index].task.keyword
-    work.push(Frame(keyword, reference, instance, started, raw))
-    return Arrived(raw)
+    return work.arrive(reference, tasks[index].task, raw)
 
 
 def _named(work: Work, frame: Frame, name: str | None) -> int:
