@@ -40,6 +40,11 @@ def run_id(namespace: str, flow: str, door: str, source: str, event_id: str) -> 
     return identify("run", namespace, flow, door, source, event_id)
 
 
+def event_key(source: str, event_id: str) -> str:
+    """Return the identity of any event; CloudEvents tells them apart by source and id."""
+    return identify("event", source, event_id)
+
+
 def hop_id(run: str, instance: str, attempt: int) -> str:
     """Return the id of the event that asks for one attempt at one task instance."""
     return identify("hop", run, instance, attempt)

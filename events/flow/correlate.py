@@ -1,4 +1,4 @@
-"""Which events start a run (`schedule.on`), and what such a run gets as its input.
+"""Which events are meant: those that start a run (`schedule.on`), those that a `listen` waits for.
 
 An event is given as the DSL shows it to expressions: a map of its attributes plus `data`, the
 parsed payload. What a filter's `with` may say about an attribute:
@@ -13,8 +13,12 @@ parsed payload. What a filter's `with` may say about an attribute:
 
 Regular expressions run in jq (`test`), through `evaluate`, since that can be stopped.
 
-Source: serverlessworkflow/specification 1.0.3, `dsl-reference.md`, "Event Filter"; `dsl.md`,
-"Event-driven scheduling".
+`correlate` takes values from the whole event (`.roomid`, `.data.order.id`). Where the specification
+leaves room: an event in which a key has no value (null, or the expression fails) is not meant;
+a number and its text are the same value, as they are for attributes.
+
+Source: serverlessworkflow/specification 1.0.3, `dsl-reference.md`, "Event Filter" and
+"Correlation"; `dsl.md`, "Event-driven scheduling".
 """
 
 from __future__ import annotations
@@ -23,18 +27,21 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from events.flow.expressions import ExpressionError, is_expression, program
+from events.flow.syntax.event import EventFilter, FilterProperties
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from events.flow.steps import Evaluate
     from events.flow.syntax import Flow
-    from events.flow.syntax.event import EventFilter
+    from events.flow.syntax.event import EventConsumption
 
 Json = Any
 
 _PATTERN: Final = re.compile(r"[\\^$*+?()\[\]{}|]")
 _ABSENT: Final = object()
+EVERY_EVENT: Final = EventFilter.model_construct(with_=FilterProperties.model_construct())
+"""What `any: []` means."""
 
 
 def filters_of(flow: Flow) -> tuple[EventFilter, ...]:
@@ -43,6 +50,34 @@ def filters_of(flow: Flow) -> tuple[EventFilter, ...]:
     if on is None or on.all is not None:
         return ()
     return (on.one,) if on.one is not None else (on.any or ())
+
+
+def filters_in(strategy: EventConsumption) -> tuple[EventFilter, ...]:
+    """Return the filters of a strategy; an empty `any` means every event."""
+    if strategy.one is not None:
+        return (strategy.one,)
+    return strategy.all if strategy.all is not None else strategy.any or (EVERY_EVENT,)
+
+
+def filter_of(definition: dict[str, Json]) -> EventFilter:
+    """Read a filter from its JSON; an empty `with` means every event."""
+    return EventFilter.model_validate(definition) if definition["with"] else EVERY_EVENT
+
+
+def values_of(
+    wanted: EventFilter, event: Mapping[str, Json], evaluate: Evaluate
+) -> dict[str, Json] | None:
+    """Return the values of a filter's correlation keys; None where the event lacks one."""
+    found: dict[str, Json] = {}
+    for key, correlation in (wanted.correlate or {}).items():
+        try:
+            value = evaluate(program(correlation.from_), dict(event), {})
+        except ExpressionError:
+            return None
+        if value is None:
+            return None
+        found[key] = canonical(value)
+    return found
 
 
 def exact_type(wanted: EventFilter) -> str | None:
@@ -82,7 +117,7 @@ def _fits(wanted: Json, value: Json, evaluate: Evaluate) -> bool:
         return _holds(program(wanted), value, evaluate)
     if isinstance(wanted, dict) and isinstance(value, dict):
         return all(_fits(each, value.get(name, _ABSENT), evaluate) for name, each in wanted.items())
-    if _canonical(wanted) == _canonical(value):
+    if canonical(wanted) == canonical(value):
         return True
     if isinstance(wanted, str) and isinstance(value, str) and _PATTERN.search(wanted):
         return _found(wanted, value, evaluate)
@@ -104,8 +139,10 @@ def _found(pattern: str, value: str, evaluate: Evaluate) -> bool:
         return False
 
 
-def _canonical(value: Json) -> Json:
-    """Return a scalar attribute as its canonical string: over HTTP, 5 and "5" are the same."""
+def canonical(value: Json) -> Json:
+    """Return a scalar as its canonical string: over HTTP, 5 and "5" are the same."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value) if isinstance(value, int) else value
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value) if isinstance(value, int | float) else value

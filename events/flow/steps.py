@@ -72,7 +72,17 @@ class TimerFired:
     instance: str
 
 
-Signal = Start | TaskCompleted | TaskFaulted | TimerFired
+@dataclass(frozen=True, slots=True)
+class EventHeard:
+    """An event came that may be one that a listen waits for; the listen decides."""
+
+    instance: str
+    """Of the listen."""
+    event: dict[str, Json]
+    """Its attributes, and its payload as `data` (`data_base64` where it is binary)."""
+
+
+Signal = Start | TaskCompleted | TaskFaulted | TimerFired | EventHeard
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +114,32 @@ class TimerRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Subscription:
+    """An effect: tell the scope of every event that may pass a filter, until it is closed.
+
+    An event that passes several filters of one listen is told once.
+    """
+
+    instance: str
+    """The task instance that listens."""
+    reference: str
+    filter: dict[str, Json]
+    """As the flow has it; its `with` is empty where every event is meant."""
+    expected: dict[str, Json] = field(default_factory=dict)
+    """The values of the correlation keys that say what they expect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Consumption:
+    """An effect: a listener has consumed an event, and is not told of it again."""
+
+    listener: str
+    """The listen task in its scope, whichever visit of it."""
+    event: str
+    """The event's identity, `events.vocabulary.event_key`."""
+
+
+@dataclass(frozen=True, slots=True)
 class EventEmission:
     """An effect: publish one CloudEvent on the broker."""
 
@@ -119,8 +155,9 @@ class Record:
     """One line of a run's history.
 
     Kinds: `task.started`, `task.completed`, `task.skipped`, `task.faulted` (an error left it),
-    `task.requested`, `task.waiting` (until a time), `task.retried` (a try will do its tasks
-    once more), `task.caught`, `event.emitted`, `extension.unfit` (its `when` failed on the task).
+    `task.requested`, `task.waiting` (until a time), `task.listening`, `task.retried` (a try will
+    do its tasks once more), `task.caught`, `event.emitted`, `event.heard` (and consumed),
+    `extension.unfit` (its `when` failed on the task).
     """
 
     kind: str
@@ -184,3 +221,7 @@ class Step:
     shuts: tuple[Branch, ...] = ()
     """Forks of earlier steps that are over, by any one branch of each: their scopes are closed,
     and all that is within them."""
+    subscriptions: tuple[Subscription, ...] = ()
+    consumed: tuple[Consumption, ...] = ()
+    deaf: tuple[str, ...] = ()
+    """Instances of listens of earlier steps that are over."""

@@ -46,7 +46,7 @@ def begin_flow(work: Work, frame: Frame, arrived: Arrived) -> Happening:
 def end_flow(work: Work, frame: Frame, returned: Returned) -> Happening:
     """Take the last task's output out: the run's output."""
     run = runner(work, frame, returned.output, context=work.context)
-    output = _out(work.flow.output, returned.output, run, work)
+    output = taken_out(work.flow.output, returned.output, run, work)
     work.pop()
     return Returned(output)
 
@@ -84,10 +84,10 @@ def end_task(work: Work, frame: Frame, produced: Produced) -> Happening:
     values = {"input": frame.input, "raw_output": output}
     if task.output is not None:
         run = runner(work, frame, output, context=work.context, **values)
-        output = _out(task.output, output, run, work)
+        output = taken_out(task.output, output, run, work)
     if task.export is not None:
         run = runner(work, frame, output, context=work.context, output=output, **values)
-        work.context = _exported(task.export, work, run)
+        work.context = exported(task.export, work, run)
     work.record("task.completed", frame)
     work.pop()
     return Returned(output, produced.then or task.then)
@@ -117,7 +117,8 @@ def _in(spec: Input | None, raw: Json, run: Run, work: Work) -> Json:
     )
 
 
-def _out(spec: Output | None, raw: Json, run: Run, work: Work) -> Json:
+def taken_out(spec: Output | None, raw: Json, run: Run, work: Work) -> Json:
+    """Transform a raw output and see that it fits its schema."""
     if spec is None:
         return raw
     output = (
@@ -127,7 +128,8 @@ def _out(spec: Output | None, raw: Json, run: Run, work: Work) -> Json:
     return output
 
 
-def _exported(spec: Export | None, work: Work, run: Run) -> Json:
+def exported(spec: Export | None, work: Work, run: Run) -> Json:
+    """Return the context that an export makes; without one it stays as it is."""
     if spec is None or spec.as_ is None:
         return work.context
     context = expressions.transform(spec.as_, run, loose=work.flow.loose)

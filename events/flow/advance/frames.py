@@ -11,6 +11,7 @@ FLOW: Final = "flow"
 SEQUENCE: Final = "sequence"
 CATCH: Final = "catch"
 RETRY: Final = "retry"
+LISTEN: Final = "listen"
 BRANCH: Final = "branch"
 FUNCTION: Final = "function"
 BEFORE: Final = "before"
@@ -53,6 +54,11 @@ class Frame:
     def is_task(self) -> bool:
         """Whether this is a task, which has records, a descriptor and a data flow."""
         return self.kind not in _NOT_TASKS
+
+    @property
+    def listens(self) -> bool:
+        """Whether this is a listen that has begun to."""
+        return self.kind == LISTEN and "expected" in self.local
 
     def having(self, **local: Json) -> Self:
         """Return the frame with these things remembered too."""

@@ -38,6 +38,13 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """An event came that it may have waited for."""
+
+    event: dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
 class Produced:
     """It has its raw output, before `output` and `export`; `then` comes before the task's own."""
 
@@ -60,4 +67,4 @@ class Faulted:
     problem: Problem
 
 
-Happening = Arrived | Entered | Answered | Due | Produced | Returned | Faulted
+Happening = Arrived | Entered | Answered | Due | Heard | Produced | Returned | Faulted

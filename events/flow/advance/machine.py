@@ -20,9 +20,11 @@ from events.flow.advance.happenings import (
 from events.flow.advance.pointers import task_at
 from events.flow.advance.refusals import ExhaustedError, StaleSignal
 from events.flow.advance.table import transition
+from events.flow.advance.tasks import listen
 from events.flow.advance.work import Bounds, Work
 from events.flow.steps import (
     Evaluate,
+    EventHeard,
     Facts,
     Running,
     ScopeCompleted,
@@ -74,7 +76,7 @@ def advance(
     return _run(work, _happening(work, state, signal))
 
 
-def _run(work: Work, happening: Happening) -> Step:
+def _run(work: Work, happening: Happening | None) -> Step:
     """Follow a happening, and begin the branches of the fork it may end at."""
     last = _follow(work, happening)
     while last is None and work.forking:
@@ -95,6 +97,9 @@ def _run(work: Work, happening: Happening) -> Step:
         work.branch,
         tuple(work.branches),
         tuple(work.shuts),
+        tuple(work.subscriptions),
+        tuple(work.consumed),
+        tuple(work.deaf),
     )
 
 
@@ -132,14 +137,19 @@ def _begun(work: Work, frame: Frame, index: int, *, compete: bool) -> Step:
     return _run(inner, Entered(frame.input))
 
 
-def _happening(work: Work, state: State | None, signal: Signal) -> Happening:
-    """Return what a signal means to the top frame; raise StaleSignal when it means nothing."""
+def _happening(work: Work, state: State | None, signal: Signal) -> Happening | None:
+    """Return what a signal means to the top frame, None where another frame has noted it.
+
+    Raises StaleSignal when it means nothing.
+    """
     if isinstance(signal, Start):
         if state is not None:
             raise StaleSignal("the run has been started already")
         return Arrived(work.facts.input)
     if isinstance(signal, TimerFired):
         return _fired(work, signal.instance)
+    if isinstance(signal, EventHeard):
+        return listen.told(work, signal)
     top = work.stack[-1] if work.stack else None
     if top is None or top.kind not in _ANSWERED or top.instance != signal.instance:
         raise StaleSignal(f"the run does not wait for {signal.instance}")

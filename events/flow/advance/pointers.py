@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from events.flow.syntax.composite import DoTask, ForkTask, ForTask, TryTask
+from events.flow.syntax.listen import ListenTask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,6 +94,9 @@ def _list_in(task: TaskBase, steps: Iterator[str]) -> TaskList:
     if isinstance(task, ForkTask):
         next(steps)
         return task.fork.branches
+    if isinstance(task, ListenTask):
+        next(steps)
+        return (task.foreach and task.foreach.do) or ()
     assert isinstance(task, DoTask | ForTask)
     return task.do
 

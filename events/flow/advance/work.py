@@ -12,12 +12,14 @@ from events.flow.advance.refusals import ExhaustedError, UnknownMachine
 from events.flow.steps import (
     MACHINE,
     Branch,
+    Consumption,
     Evaluate,
     EventEmission,
     Facts,
     Record,
     State,
     Step,
+    Subscription,
     TaskRequest,
     TimerRequest,
 )
@@ -60,6 +62,9 @@ class Work:
     branch: Branch | None = None
     branches: list[Step] = field(default_factory=list)
     shuts: list[Branch] = field(default_factory=list)
+    subscriptions: list[Subscription] = field(default_factory=list)
+    consumed: list[Consumption] = field(default_factory=list)
+    deaf: list[str] = field(default_factory=list)
     forking: bool = False
     """Whether the task on top is a fork whose branches have not begun."""
 
@@ -111,8 +116,10 @@ class Work:
         return frame
 
     def pop(self) -> Frame:
-        """Take the top frame away, and its timers with it."""
+        """Take the top frame away, and with it its timers and what it listens to."""
         frame = self.stack.pop()
+        if frame.listens:
+            self._deafen(frame.instance)
         for timer in frame.timers:
             self.close(timer)
         return frame
@@ -149,6 +156,13 @@ class Work:
         if len(timers) + len(requests) == len(self.timers) + len(self.requests):
             self.closes.append(instance)
         self.timers, self.requests = timers, requests
+
+    def _deafen(self, instance: str) -> None:
+        """End a listen, which may be one that this very step began."""
+        left = [each for each in self.subscriptions if each.instance != instance]
+        if len(left) == len(self.subscriptions):
+            self.deaf.append(instance)
+        self.subscriptions = left
 
     def visit(self, reference: str) -> str:
         """Count one more visit of a task and return its instance."""

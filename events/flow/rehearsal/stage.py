@@ -14,10 +14,12 @@ from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, Final
 
 from events.flow.advance import Bounds, advance
+from events.flow.advance.tasks.listen import listener
 from events.flow.steps import (
     Branch,
     Evaluate,
     EventEmission,
+    EventHeard,
     Facts,
     Record,
     Running,
@@ -32,6 +34,7 @@ from events.flow.steps import (
     TaskRequest,
     TimerFired,
 )
+from events.vocabulary import event_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -71,15 +74,19 @@ class Stage:
     bounds: Bounds = field(default_factory=Bounds)
     order: Callable[[str], float] = field(default=lambda _: 0.0)
     """Which of the things that are due at the same moment happens first, by their instance."""
+    events: list[tuple[datetime, dict[str, Json]]] = field(default_factory=list)
+    """What comes from outside, and when, the earliest first; what the run emits comes too."""
     now: datetime = field(init=False)
     requests: list[TaskRequest] = field(default_factory=list)
     emissions: list[EventEmission] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
     open: dict[str, str] = field(default_factory=dict)
-    """What is waited for, requests and timers, with the scope that waits."""
+    """What is waited for, requests, timers and listens, with the scope that waits."""
     scopes: dict[str, State] = field(default_factory=dict)
+    _consumed: set[tuple[str, str]] = field(default_factory=set)
     _forks: dict[str, dict[int, Json]] = field(default_factory=dict)
     _due: list[tuple[datetime, float, int, Signal]] = field(default_factory=list)
+    _listens: set[str] = field(default_factory=set)
     _count: int = 0
     _told: deque[tuple[str, Signal]] = field(default_factory=deque)
 
@@ -115,10 +122,17 @@ class Stage:
         while self._due:
             due, _, _, signal = heappop(self._due)
             instance = _instance(signal)
-            if instance in self.open:
-                self.now = due
-                self._told.append((self.open.pop(instance), signal))
-                return True
+            if instance not in self.open:
+                continue
+            if isinstance(signal, EventHeard):
+                if self._has_consumed(instance, signal.event):
+                    continue
+                scope = self.open[instance]  # it goes on, for all we know
+            else:
+                scope = self.open.pop(instance)
+            self.now = due
+            self._told.append((scope, signal))
+            return True
         return False
 
     def _ask(self, request: TaskRequest) -> None:
@@ -135,8 +149,27 @@ class Stage:
         self._count += 1
         heappush(self._due, (due, self.order(_instance(signal)), self._count, signal))
 
+    def _listen(self, instance: str) -> None:
+        """Tell a listen of every event that its listener has not had."""
+        for at, event in self.events:
+            if not self._has_consumed(instance, event):
+                self._expect(max(at, self.now), EventHeard(instance, event))
+
+    def _has_consumed(self, instance: str, event: dict[str, Json]) -> bool:
+        return (listener(instance), event_key(event["source"], event["id"])) in self._consumed
+
+    def _come(self, emission: EventEmission) -> None:
+        """Have an event come that the run itself emits."""
+        event = {**emission.attributes, **({"data": emission.data} if emission.has_data else {})}
+        self.events.append((self.now, event))
+        for instance in self._listens:
+            if instance in self.open:
+                self._expect(self.now, EventHeard(instance, event))
+
     def _note(self, step: Step) -> None:
         self.emissions += step.emissions
+        for emission in step.emissions:
+            self._come(emission)
         self.records += step.records
         for inner in step.branches:
             self._note(inner)
@@ -144,12 +177,18 @@ class Stage:
     def _keep(self, step: Step) -> None:
         """Keep what a step left, as a ledger would, and tell the parents of forks that ended."""
         own = step.branch.scope if step.branch else ""
-        for instance in step.closes:
+        for instance in (*step.closes, *step.deaf):
             del self.open[instance]
+        self._consumed |= {(each.listener, each.event) for each in step.consumed}
         for shut in step.shuts:
             self._shut(shut)
         self.open |= {request.instance: own for request in step.requests}
         self.open |= {timer.instance: own for timer in step.timers}
+        listens = {each.instance: own for each in step.subscriptions}
+        self.open |= listens
+        self._listens |= listens.keys()
+        for instance in listens:
+            self._listen(instance)
         for timer in step.timers:
             self._expect(timer.due, TimerFired(timer.instance))
         if not isinstance(step.status, ScopeFaulted):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from events.flow.expressions import is_expression
 from events.flow.place import Place, value_at
+from events.flow.rules.filters import heard, scheduled
 from events.flow.rules.visit import tasks_of
 from events.flow.syntax.composite import ForTask, TryTask
 from events.flow.syntax.listen import ListenTask
@@ -28,7 +29,7 @@ OF_TASK: Final = OF_TASK_INPUT | {"input"}
 OF_EXPORT: Final = OF_TASK | {"output"}
 OF_EVENT: Final[Names] = frozenset()
 
-_TEMPLATES: Final = ("emit", "listen", "raise", "run", "set", "timeout", "wait", "with")
+_TEMPLATES: Final = ("emit", "raise", "run", "set", "timeout", "wait", "with")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,8 @@ def programs_of(parsed: Parsed) -> Iterator[Program]:
     yield from _transformation(definition, Place(("output", "as")), OF_FLOW_OUTPUT)
     for name in definition.get("use", {}).get("errors", {}):
         yield from _template(definition, Place(("use", "errors", name)), OF_TASK)
-    yield from _template(definition, Place(("schedule", "on", "one", "with")), OF_EVENT)
+    for place, _ in scheduled(definition):
+        yield from _filter(definition, place, OF_EVENT)
     yield from _template(definition, Place(("timeout",)), OF_FLOW_OUTPUT)
     for name in definition.get("use", {}).get("retries", {}):
         yield from _retry(definition, Place(("use", "retries", name)), OF_TASK)
@@ -86,6 +88,23 @@ def _of_task(definition: Json, visit: Visit) -> Iterator[Program]:
         yield from _retry(definition, retry, OF_TASK | own | {task.catch.as_})
     elif isinstance(task, ListenTask):
         yield from _whole(definition, visit.place("listen", "to", "until"), OF_TASK | own)
+        for found, _ in heard(definition, visit):
+            yield from _filter(definition, found, OF_TASK | own)
+        if task.foreach is not None:
+            own = own | {task.foreach.item or "item", task.foreach.at or "index"}
+        place = visit.place("foreach", "output", "as")
+        yield from _transformation(definition, place, OF_TASK | own)
+        place = visit.place("foreach", "export", "as")
+        yield from _transformation(definition, place, OF_EXPORT | own)
+
+
+def _filter(definition: Json, place: Place, names: Names) -> Iterator[Program]:
+    """Yield the expressions of an event filter; what is taken from the event takes nothing else."""
+    yield from _template(definition, Place((*place.path, "with"), place.task), names)
+    correlate = Place((*place.path, "correlate"), place.task)
+    for key in value_at(definition, correlate.path) or ():
+        yield from _whole(definition, Place((*correlate.path, key, "from"), place.task), OF_EVENT)
+        yield from _template(definition, Place((*correlate.path, key, "expect"), place.task), names)
 
 
 def _retry(definition: Json, place: Place, names: Names) -> Iterator[Program]:

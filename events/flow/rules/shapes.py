@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 from events.flow.expressions import is_expression
 from events.flow.finding import did_you_mean
 from events.flow.place import Place, value_at
+from events.flow.rules.filters import filters_of
 from events.flow.rules.support import SCHEMA_FORMATS, refusal
 from events.flow.rules.visit import Visit, Words, tasks_of
 from events.flow.schemas import flaw
 from events.flow.syntax.composite import ForTask, TryTask
+from events.flow.syntax.event import Correlation
+from events.flow.syntax.listen import ListenTask
 from events.flow.syntax.simple import EmitTask, SetTask
 
 if TYPE_CHECKING:
@@ -32,6 +35,8 @@ def meaningless(parsed: Parsed) -> Iterator[Words]:
     """Yield schemas that are none, variables that cannot be bound, attributes that are none."""
     for name in _SCHEMAS:
         yield from _schema(parsed, Place((name, "schema")))
+    for place, wanted in filters_of(parsed):
+        yield from _filter(place, wanted)
     for visit in tasks_of(parsed.flow):
         for name in _SCHEMAS:
             yield from _schema(parsed, visit.place(name, "schema"))
@@ -39,6 +44,9 @@ def meaningless(parsed: Parsed) -> Iterator[Words]:
         yield from _ignored(visit)
         if isinstance(visit.task, EmitTask):
             yield from _attributes(visit, visit.task)
+        if isinstance(visit.task, ListenTask):
+            for name in _SCHEMAS[1:]:
+                yield from _schema(parsed, visit.place("foreach", name, "schema"))
         if isinstance(visit.task, SetTask) and not parsed.flow.loose:
             yield from _expression(visit.place("set"), visit.task.set)
 
@@ -64,6 +72,15 @@ def _variables(visit: Visit) -> Iterator[Words]:
         named = [(visit.place("for", "each"), loop.each), (visit.place("for", "at"), loop.at)]
         if loop.each == loop.at:
             yield visit.place("for"), f"{visit.place('for')}: 'each' and 'at' need different names"
+    elif isinstance(visit.task, ListenTask) and visit.task.foreach:
+        names = visit.task.foreach.item or "item", visit.task.foreach.at or "index"
+        named = [
+            (visit.place("foreach", "item"), names[0]),
+            (visit.place("foreach", "at"), names[1]),
+        ]
+        if names[0] == names[1]:
+            place = visit.place("foreach")
+            yield place, f"{place}: 'item' and 'at' need different names"
     elif isinstance(visit.task, TryTask):
         named = [(visit.place("catch", "as"), visit.task.catch.as_)]
     for place, name in named:
@@ -102,6 +119,23 @@ def _attributes(visit: Visit, task: EmitTask) -> Iterator[Words]:
             yield place, f"{place}: '{name}' is no name of an event attribute; expected {what}"
         elif not isinstance(value, str | int | bool):
             yield place, f"{place}: expected a string, a whole number, true or false"
+
+
+def _filter(place: Place, wanted: dict[str, Any]) -> Iterator[Words]:
+    """Yield what a filter asks of events that none of them has."""
+    for name in wanted["with"]:
+        if name != "data" and _ATTRIBUTE.fullmatch(name) is None:
+            where = Place((*place.path, "with", name), place.task)
+            what = "lower-case letters and digits"
+            yield where, f"{where}: '{name}' is no name of an event attribute; expected {what}"
+    known = Correlation.properties()
+    for key, each in wanted.get("correlate", {}).items():
+        for name in set(each).difference(known):
+            owner = Place((*place.path, "correlate", key), place.task)
+            hint = did_you_mean(name, known)
+            expected = f"expected one of {', '.join(known)}"
+            where = Place((*owner.path, name), place.task)
+            yield where, f"unknown property '{name}' in {owner}; {expected}{hint}"
 
 
 def _expression(place: Place, data: str | dict[str, Any]) -> Iterator[Words]:

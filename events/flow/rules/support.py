@@ -30,7 +30,7 @@ class Feature:
 
 
 NOT_YET_IN_TASKS: Final = (
-    Feature("listen"),
+    Feature("listen.to", name="listen"),
     Feature("run"),
     Feature("input.schema.resource"),
     Feature("output.schema.resource"),

@@ -51,9 +51,10 @@ class Distrustful(Stage):
         assert super().step(state, signal) == step
         self.steps.append(step)
         opened = {each.instance for each in step.requests} | {t.instance for t in step.timers}
+        opened |= {each.instance for each in step.subscriptions}
         assert not self.open.keys() & opened
         if not isinstance(step.status, Running) and step.branch is None:
-            left = set(self.open) - set(step.closes)
+            left = set(self.open) - {*step.closes, *step.deaf}
             shut = [each.scope[: -len(str(each.index))] for each in step.shuts]
             left -= {n for n in left if self.open[n].startswith(tuple(shut))}
             assert not left, f"the run ended and left {left} open"
@@ -72,6 +73,8 @@ class Interpreter:
     requests: list[TaskRequest] = field(default_factory=list)
     emissions: list[EventEmission] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
+    events: list[tuple[float, Json]] = field(default_factory=list)
+    """What comes from outside: seconds after the start, and the event."""
     now: datetime = BEGAN
 
     def run(self, flow: Flow, data: Json = None, answer: Giving | None = None) -> Json:
@@ -100,6 +103,7 @@ class Interpreter:
 
         stage = Distrustful(flow, self.evaluate, given, data, "run-1", BEGAN)
         stage.bounds, stage.order = self.bounds, self.luck
+        stage.events = [(BEGAN + timedelta(seconds=at), event) for at, event in self.events]
         try:
             status = stage.play()
         finally:

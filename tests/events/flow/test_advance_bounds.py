@@ -172,4 +172,5 @@ def test_the_state_is_small(waiting: tuple[Flow, State]) -> None:
 def test_the_table_is_the_whole_machine() -> None:
     """Every transition is documented, and every kind of task that can begin is listed as such."""
     assert all(each.__doc__ for each in [*TRANSITIONS.values(), *ALWAYS.values()])
-    assert {"do", "for", "try", "set", "switch", "raise", "emit", "call", "wait", "fork"} == RUN
+    kinds = {"do", "for", "try", "set", "switch", "raise", "emit", "call", "wait", "fork", "listen"}
+    assert kinds == RUN
