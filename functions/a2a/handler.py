@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from functions.a2a.card import Agent, agent
-from functions.a2a.models import In, Out, Settings, uri_of
+from functions.a2a.models import In, Out, Settings
 from functions.a2a.rpc import STREAMS, asked, results
+from functions.host.web.authenticated import authenticated, fetched
 from functions.host.web.documents import Documents
+from functions.host.web.endpoint import endpoint
+from functions.host.web.request import target
 from functions.host.web.sending import send
 
 if TYPE_CHECKING:
     from functions.host.context import Context
+    from functions.host.web.policies import Policy
+    from functions.host.web.request import Request
 
 
 async def handle(request: In, context: Context) -> Out:
@@ -27,15 +32,31 @@ async def handle(request: In, context: Context) -> Out:
 
     if request.agent_card:
         cards = await context.resources.once("cards", documents)
-        where = uri_of(request.agent_card.endpoint)
-        found = agent(await cards.fetch(context.http, where))
+        place = request.agent_card.endpoint
+        found = agent(await fetched(context, cards, place, settings.limits))
     else:
         assert request.server
-        found = Agent(uri_of(request.server))
+        found = Agent(endpoint(request.server).uri)
     message = asked(found, request.method, request.parameters, context.idempotency_key)
-    response = await send(context.http, message, settings.limits)
+    policy = _policy(request, message)
+    async with authenticated(context, policy, message.url, settings.limits) as http:
+        response = await send(http, message, settings.limits)
     answers = results(response, f"{request.method} at {found.url.partition('?')[0]}")
     return Out(answers if request.method in STREAMS else answers[0])
+
+
+def _policy(request: In, message: Request) -> Policy | None:
+    """Return how to authenticate to the agent.
+
+    Where the specification leaves room: what the card's endpoint asks for is presented to the
+    agent too where both are of one origin, as the card's policy is the only one there is then.
+    """
+    if request.agent_card is None:
+        assert request.server
+        return endpoint(request.server).authentication
+    card = endpoint(request.agent_card.endpoint)
+    same = target(card.uri, ()).origin() == message.url.origin()
+    return card.authentication if same else None
 
 
 async def _settings() -> Settings:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from functions.host.web.endpoint import Place
 from functions.host.web.limits import Limits
 
 Method = Literal[
@@ -49,15 +50,6 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
-class Endpoint(_Strict):
-    """Where a card or an agent is."""
-
-    uri: str = Field(min_length=1, description="The URI, http or https.")
-
-
-Place = Annotated[str, Field(min_length=1)] | Endpoint
-
-
 class Card(_Strict):
     """The agent's card."""
 
@@ -85,11 +77,6 @@ class In(_Strict):
         if self.agent_card is None and self.server is None:
             raise ValueError("give 'agentCard' or 'server'")
         return self
-
-
-def uri_of(place: Place) -> str:
-    """Return an endpoint's URI in either of its forms."""
-    return place if isinstance(place, str) else place.uri
 
 
 class Out(RootModel[Any]):

@@ -15,12 +15,18 @@ if TYPE_CHECKING:
     from functions.grpc.describing import Method
     from functions.host.web.limits import Limits
 
+Metadata = tuple[tuple[str, str], ...]
+"""What goes along with a call: names in lower case, and their values."""
+
 
 async def ask(
-    channel: grpc.aio.Channel, method: Method, message: Message, key: str, limits: Limits
+    channel: grpc.aio.Channel,
+    method: Method,
+    message: Message,
+    metadata: Metadata,
+    limits: Limits,
 ) -> Any:
     """Return the answer as JSON, a list of a stream's; every status but OK is a ToolError."""
-    metadata = (("idempotency-key", key),)
     try:
         if method.streams:
             return await _collected(channel, method, message, metadata, limits)
@@ -39,7 +45,7 @@ async def _collected(
     channel: grpc.aio.Channel,
     method: Method,
     message: Message,
-    metadata: tuple[tuple[str, str], ...],
+    metadata: Metadata,
     limits: Limits,
 ) -> list[Any]:
     stream = channel.unary_stream(

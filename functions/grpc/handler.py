@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from functions.grpc.models import In, Out, Settings
+from functions.grpc.presenting import presenting
 from functions.host.egress import CheckedResolver, Policy
 from functions.host.settings import Settings as HostSettings
+from functions.host.web.credentials import credentials
 
 if TYPE_CHECKING:
+    from functions.grpc.calling import Metadata
     from functions.host.context import Context
 
 
@@ -34,9 +37,16 @@ async def handle(request: In, context: Context) -> Out:
     message = method.message(request.arguments)
     resolver = await context.resources.once("resolver", _resolver)
     channel = await opened(request.service, resolver, settings)
+    metadata = (("idempotency-key", context.idempotency_key),)
     async with channel:
-        key = context.idempotency_key
-        return Out(await ask(channel, method, message, key, settings.limits))
+
+        async def asked(more: Metadata) -> Out:
+            return Out(await ask(channel, method, message, metadata + more, settings.limits))
+
+        policy = request.service.authentication
+        if policy is None:
+            return await asked(())
+        return await presenting(await credentials(context, policy, settings.limits), asked)
 
 
 async def _settings() -> Settings:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from functions.host.web.endpoint import Place
 from functions.host.web.limits import Limits
+from functions.host.web.policies import TokenPolicy
 
 
 class Settings(BaseSettings):
@@ -54,17 +56,11 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Endpoint(_Strict):
-    """Where a document lies."""
-
-    uri: str = Field(min_length=1, description="The document's URI, http or https.")
-
-
 class Proto(_Strict):
     """The document that describes the service: where it lies, or itself."""
 
     name: str | None = Field(None, description="The document's name, for people.")
-    endpoint: Annotated[str, Field(min_length=1)] | Endpoint | None = Field(
+    endpoint: Place | None = Field(
         None, description="Where the document lies: its URI, or an object with it."
     )
     content: str | None = Field(
@@ -77,11 +73,6 @@ class Proto(_Strict):
             raise ValueError("give either 'endpoint' or 'content'")
         return self
 
-    @property
-    def uri(self) -> str:
-        """The endpoint's URI in either of its forms, empty without one."""
-        return self.endpoint.uri if isinstance(self.endpoint, Endpoint) else self.endpoint or ""
-
 
 class Service(_Strict):
     """The service to call, and where it is."""
@@ -89,6 +80,9 @@ class Service(_Strict):
     name: str = Field(min_length=1, description="The service's full name: package.Service.")
     host: str = Field(min_length=1, max_length=253, description="The host that serves it.")
     port: int = Field(443, ge=1, le=65535, description="The host's port.")
+    authentication: TokenPolicy | None = Field(
+        None, description="How to authenticate, in the metadata; digest is HTTP's alone."
+    )
 
 
 class In(_Strict):

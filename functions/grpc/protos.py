@@ -10,7 +10,9 @@ from urllib.parse import unquote, urlsplit
 from events.errors import ErrorType, ToolError
 from functions.grpc.compiling import compiled, unfit
 from functions.grpc.describing import Services
+from functions.host.web.authenticated import fetched
 from functions.host.web.documents import Document, Documents
+from functions.host.web.endpoint import endpoint
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +27,7 @@ class Protos:
     """Fetches and compiles documents, and keeps them by digest."""
 
     def __init__(self, settings: Settings) -> None:
+        self._limits = settings.limits
         self._documents = Documents(settings.limits, settings.document_seconds)
         self._folder = settings.protos
         self._known: OrderedDict[str, Services] = OrderedDict()
@@ -39,11 +42,12 @@ class Protos:
         return self._known[document.digest]
 
     async def _document(self, proto: Proto, context: Context) -> Document:
-        if proto.content is not None:
-            return Document("", proto.content.encode())
-        if urlsplit(proto.uri).scheme == "file":
-            return await asyncio.to_thread(_local, proto.uri, self._folder)
-        return await self._documents.fetch(context.http, proto.uri)
+        if proto.endpoint is None:
+            return Document("", (proto.content or "").encode())
+        uri = endpoint(proto.endpoint).uri
+        if urlsplit(uri).scheme == "file":
+            return await asyncio.to_thread(_local, uri, self._folder)
+        return await fetched(context, self._documents, proto.endpoint, self._limits)
 
 
 def _local(uri: str, folder: Path | None) -> Document:

@@ -194,14 +194,15 @@ def session(
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(resolver=checked, socket_factory=connect),
         cookie_jar=aiohttp.DummyCookieJar(),
-        middlewares=(_web_only,),
+        middlewares=(web_only,),
         timeout=timeout or aiohttp.ClientTimeout(total=60.0, sock_connect=10.0),
     )
 
 
-async def _web_only(
+async def web_only(
     request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
+    """Refuse schemes other than http and https; a middleware of every client that tools get."""
     if request.url.scheme not in _PORTS:
         raise EgressRefused(str(request.url), f"{request.url.scheme} is neither http nor https")
     return await handler(request)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from functions.host.web.authenticated import authenticated
+from functions.host.web.endpoint import endpoint
 from functions.host.web.response import output
 from functions.host.web.sending import send
 from functions.http.models import In, Out, Settings
@@ -21,7 +23,9 @@ async def handle(request: In, context: Context) -> Out:
     """
     settings = await context.resources.once("settings", _settings)
     prepared = prepare(request, context.idempotency_key)
-    response = await send(context.http, prepared, settings.limits, redirect=request.redirect)
+    limits, policy = settings.limits, endpoint(request.endpoint).authentication
+    async with authenticated(context, policy, prepared.url, limits) as http:
+        response = await send(http, prepared, limits, redirect=request.redirect)
     return Out(output(prepared, response, request.output))
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from functions.host.web.endpoint import Place
 from functions.host.web.limits import Limits
 from functions.host.web.response import Output
 
@@ -33,23 +34,13 @@ class Settings(BaseSettings):
         )
 
 
-class Endpoint(BaseModel):
-    """Where a request goes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    uri: str = Field(min_length=1, description="The endpoint's URI, http or https.")
-
-
 class In(BaseModel):
     """One HTTP request."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     method: str = Field(pattern=r"^[A-Za-z]{1,20}$", description="The HTTP method, in any case.")
-    endpoint: Annotated[str, Field(min_length=1)] | Endpoint = Field(
-        description="The URI, or an object with it."
-    )
+    endpoint: Place = Field(description="The URI, or an object with it.")
     headers: dict[str, Scalar] = Field(
         default_factory=dict,
         description="Headers to send. An empty Idempotency-Key keeps ours from being sent.",
@@ -72,11 +63,6 @@ class In(BaseModel):
         default=False,
         description="Whether statuses 300-399 are results instead of errors; none is followed.",
     )
-
-    @property
-    def uri(self) -> str:
-        """The endpoint's URI in either of its forms."""
-        return self.endpoint if isinstance(self.endpoint, str) else self.endpoint.uri
 
 
 class Out(RootModel[Any]):

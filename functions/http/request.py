@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from functions.host.web.endpoint import endpoint
 from functions.host.web.request import Request, encoded, sealed, target, text
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def prepare(request: In, idempotency_key: str) -> Request:
     given = {name: text(value) for name, value in request.headers.items()}
     headers = sealed(method, given, idempotency_key)
     body = encoded(request.body, headers)
-    return Request(method, target(request.uri, _query(request)), headers, body)
+    return Request(method, target(endpoint(request.endpoint).uri, _query(request)), headers, body)
 
 
 def _query(request: In) -> list[tuple[str, str]]:

@@ -6,6 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from events.errors import ErrorType, ToolError
+from functions.host.web.authenticated import authenticated
+from functions.host.web.endpoint import endpoint
 from functions.host.web.request import sealed, target
 from functions.mcp.failures import failed, timed_out
 from functions.mcp.models import In, Out, Settings
@@ -48,20 +50,23 @@ async def _asked(
     from functions.mcp.failures import told
 
     check_version(request.protocol_version)
-    http = request.transport.http
-    carrier = Carrier(context.http, settings.limits)
-    if http:
-        target(http.uri, ())
+    if request.transport.stdio:
+        try:
+            async with over_stdio(request.transport.stdio) as session:
+                return await ask(session, request, parameters)
+        except Exception as error:
+            raise told(request, error, None) from error
+    http, limits = request.transport.http, settings.limits
+    assert http
+    policy = endpoint(http.endpoint).authentication
+    async with authenticated(context, policy, target(http.uri, ()), limits) as client:
+        carrier = Carrier(client, limits)
         headers = sealed("POST", http.headers, context.idempotency_key)
-        opened = over_http(http, headers, carrier, settings.max_bytes)
-    else:
-        assert request.transport.stdio
-        opened = over_stdio(request.transport.stdio)
-    try:
-        async with opened as session:
-            return await ask(session, request, parameters)
-    except Exception as error:
-        raise told(request, error, carrier.failure) from error
+        try:
+            async with over_http(http, headers, carrier, settings.max_bytes) as session:
+                return await ask(session, request, parameters)
+        except Exception as error:
+            raise told(request, error, carrier.failure) from error
 
 
 def _not_allowed(command: str) -> ToolError:

@@ -10,6 +10,7 @@ import isodate
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from functions.host.web.endpoint import Place, endpoint
 from functions.host.web.limits import Limits
 
 Method = Literal[
@@ -57,18 +58,10 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
-class Endpoint(_Strict):
-    """Where a server is."""
-
-    uri: str = Field(min_length=1, description="The endpoint's URI, http or https.")
-
-
 class Http(_Strict):
     """A server that is reached over streamable HTTP."""
 
-    endpoint: Annotated[str, Field(min_length=1)] | Endpoint = Field(
-        description="The server's URI, or an object with it."
-    )
+    endpoint: Place = Field(description="The server's URI, or an object with it.")
     headers: dict[str, str] = Field(
         default_factory=dict, description="Headers to send with every request."
     )
@@ -76,7 +69,7 @@ class Http(_Strict):
     @property
     def uri(self) -> str:
         """The endpoint's URI in either of its forms."""
-        return self.endpoint if isinstance(self.endpoint, str) else self.endpoint.uri
+        return endpoint(self.endpoint).uri
 
 
 class Stdio(_Strict):

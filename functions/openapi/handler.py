@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from functions.host.web.documents import Documents
+from functions.host.web.authenticated import authenticated
 from functions.host.web.response import output
 from functions.host.web.sending import send
 from functions.openapi.descriptions import Descriptions
@@ -25,12 +25,14 @@ async def handle(request: In, context: Context) -> Out:
     settings = await context.resources.once("settings", _settings)
 
     async def descriptions() -> Descriptions:
-        return Descriptions(Documents(settings.limits, settings.document_seconds))
+        return Descriptions(settings.limits, settings.document_seconds)
 
     known = await context.resources.once("descriptions", descriptions)
-    operation = plan(await known.get(context.http, request.document), request.operation_id)
+    operation = plan(await known.get(context, request.document), request.operation_id)
     prepared = prepare(operation, request.parameters, context.idempotency_key)
-    response = await send(context.http, prepared, settings.limits, redirect=request.redirect)
+    limits, policy = settings.limits, request.authentication
+    async with authenticated(context, policy, prepared.url, limits) as http:
+        response = await send(http, prepared, limits, redirect=request.redirect)
     return Out(output(prepared, response, request.output))
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from functions.host.web.endpoint import Place
 from functions.host.web.limits import Limits
+from functions.host.web.policies import Policy
 from functions.host.web.response import Output
 
 
@@ -36,21 +38,13 @@ class Settings(BaseSettings):
         )
 
 
-class Endpoint(BaseModel):
-    """Where a document lies."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    uri: str = Field(min_length=1, description="The document's URI, http or https.")
-
-
 class Description(BaseModel):
     """The OpenAPI document: where it lies, or itself."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str | None = Field(None, description="The document's name, for people.")
-    endpoint: Annotated[str, Field(min_length=1)] | Endpoint | None = Field(
+    endpoint: Place | None = Field(
         None, description="Where the document lies: its URI, or an object with it."
     )
     content: dict[str, Any] | None = Field(
@@ -62,11 +56,6 @@ class Description(BaseModel):
         if (self.endpoint is None) == (self.content is None):
             raise ValueError("give either 'endpoint' or 'content'")
         return self
-
-    @property
-    def uri(self) -> str:
-        """The endpoint's URI in either of its forms, empty without one."""
-        return self.endpoint.uri if isinstance(self.endpoint, Endpoint) else self.endpoint or ""
 
 
 class In(BaseModel):
@@ -83,6 +72,7 @@ class In(BaseModel):
         description="The operation's parameters by name. The names that are none of its own are "
         "properties of the request body; 'body' is the whole of it.",
     )
+    authentication: Policy | None = Field(None, description="How to authenticate to the API.")
     output: Output = Field(
         "content",
         description="raw: the content in base64; content: the content, deserialised; response: "

@@ -113,23 +113,6 @@ package greet;
 message Hello { string name = 1; }
 service Greeter { rpc SayHello (Hello) returns (Hello); }
 """
-MISTAKES = """
-document: {dsl: '1.0.3', namespace: test, name: wrong, version: '1.0.0'}
-do:
-  - a:
-      call: openapi
-      with:
-        document: {endpoint: 'https://{host}/api'}
-        operationId: x
-        authentication: {basic: {use: s}}
-  - b:
-      call: grpc
-      with:
-        proto: {endpoint: 'https://{host}/api.proto'}
-        service: {name: a.B, host: a.test, authentication: {basic: {use: s}}}
-        method: C
-use: {secrets: [s]}
-"""
 
 
 def shop() -> FastAPI:
@@ -230,13 +213,3 @@ async def echoing() -> AsyncIterator[int]:
 
 async def _echo(request: bytes, _: Any) -> bytes:
     return request
-
-
-async def test_what_a_call_cannot_do_yet_is_told_at_the_door(platform: LocalPlatform) -> None:
-    """Deploying names the part of a built-in call that cannot be run, with its place."""
-    status, answer = await platform.api("POST", "/flows", data=MISTAKES.encode())
-    assert status == 400
-    messages = " ".join(error["message"] for error in answer["errors"])
-    assert "task 'a' uses 'with.authentication', which Tendril 0.1 cannot run yet" in messages
-    assert "task 'b' uses 'with.service.authentication', which Tendril 0.1" in messages
-    assert "unknown property" not in messages

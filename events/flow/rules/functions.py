@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from events.flow import authentications
 from events.flow.catalog import Catalog, UnknownFunction
 from events.flow.expressions import is_expression
 from events.flow.finding import did_you_mean
@@ -79,9 +80,8 @@ class _Calls:
         if function.name not in ENDPOINTS:
             yield from self._arguments(visit, task.with_, function.input_schema, _is_late)
             return
-        for path in _authentications(task.with_):
-            yield visit.place(*path), refusal(str(visit.place()), ".".join(path))
-        given = _as_called(task.with_, ENDPOINTS[function.name])
+        arguments = authentications.given(function.name, task.with_, self.flow.policies)
+        given = _as_called(arguments, ENDPOINTS[function.name])
         yield from self._arguments(visit, given, function.input_schema, _is_open)
 
     def _arguments(
@@ -99,15 +99,6 @@ class _Calls:
             yield _words(misfit, visit.place("with", *misfit.path))
 
 
-def _authentications(value: Json, *path: str) -> Iterator[tuple[str, ...]]:
-    inside = value.items() if isinstance(value, dict) else ()
-    for name, inner in inside:
-        if name == "authentication":
-            yield ("with", *path, name)
-        elif name not in _OPAQUE:
-            yield from _authentications(inner, *path, name)
-
-
 def _as_called(given: Json, endpoints: tuple[tuple[str, ...], ...]) -> Json:
     """Return the arguments in the shape that the function gets them in."""
     if () in endpoints and isinstance(given, str):
@@ -117,7 +108,6 @@ def _as_called(given: Json, endpoints: tuple[tuple[str, ...], ...]) -> Json:
     return {
         name: value if name in _OPAQUE else _as_called(value, _under(endpoints, name))
         for name, value in given.items()
-        if name != "authentication"  # refused already
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from events.flow.authentications import SCHEMES
 from events.flow.finding import did_you_mean
 from events.flow.place import Place
 from events.flow.rules.visit import Visit, Words, tasks_of
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from events.flow.parse import Parsed
-
-SCHEMES = ("basic", "bearer", "digest", "oauth2", "oidc")
 
 
 def undefined(parsed: Parsed) -> Iterator[Words]:

@@ -53,6 +53,8 @@ def programs_of(parsed: Parsed) -> Iterator[Program]:
     yield from _template(definition, Place(("timeout",)), OF_FLOW_OUTPUT)
     for name in definition.get("use", {}).get("retries", {}):
         yield from _retry(definition, Place(("use", "retries", name)), OF_TASK)
+    for name in definition.get("use", {}).get("authentications", {}):
+        yield from _template(definition, Place(("use", "authentications", name)), OF_TASK)
     for name in definition.get("use", {}).get("timeouts", {}):
         yield from _template(definition, Place(("use", "timeouts", name)), OF_TASK)
     for index, named in enumerate(definition.get("use", {}).get("extensions", ())):

@@ -40,7 +40,6 @@ NOT_YET_IN_FLOWS: Final = (
     Feature("schedule.on.all"),
     Feature("schedule.on.any"),
     Feature("schedule.on.one.correlate"),
-    Feature("use.authentications"),
     Feature("use.catalogs"),
     Feature("use.secrets"),
     Feature("input.schema.resource"),

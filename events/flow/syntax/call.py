@@ -30,6 +30,15 @@ ENDPOINTS: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
     "mcp": (("transport", "http", "endpoint"),),
 }
 """Where each one's arguments have endpoints: a URI template, or an object with it as `uri`."""
+AUTHENTICATIONS: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
+    "asyncapi": (("authentication",), ("document", "endpoint", "authentication")),
+    "grpc": (("service", "authentication"), ("proto", "endpoint", "authentication")),
+    "http": (("endpoint", "authentication"),),
+    "openapi": (("authentication",), ("document", "endpoint", "authentication")),
+    "a2a": (("server", "authentication"), ("agentCard", "endpoint", "authentication")),
+    "mcp": (("transport", "http", "endpoint", "authentication"),),
+}
+"""Where each one's arguments have authentication policies, the callee's own first."""
 
 
 def _arguments(protocol: str) -> type[Node]:

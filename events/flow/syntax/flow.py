@@ -10,7 +10,7 @@ from events.flow.syntax.document import Document
 from events.flow.syntax.duration import Duration, Timeout
 from events.flow.syntax.event import EventConsumption
 from events.flow.syntax.imports import Imports
-from events.flow.syntax.node import Maybe, Node, TextOr
+from events.flow.syntax.node import JsonMap, Maybe, Node, TextOr
 from events.flow.syntax.tasklist import TaskList
 from events.flow.syntax.use import Use
 
@@ -42,6 +42,12 @@ class Flow(Node):
     def loose(self) -> bool:
         """Whether expressions need no `${ }`: every text is tried as one, and stays if it fails."""
         return self.evaluate is not None and self.evaluate.mode == "loose"
+
+    @property
+    def policies(self) -> dict[str, JsonMap]:
+        """The authentication policies that calls may name, as they were written."""
+        known = (self.use and self.use.authentications) or {}
+        return {name: policy.definition() for name, policy in known.items()}
 
     def importing(self, imports: Imports) -> Self:
         """Return the flow with what it refers to and was fetched; the definition stays as it is."""

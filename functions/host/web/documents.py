@@ -44,21 +44,22 @@ class Documents:
         self._limits = limits
         self._seconds = seconds
         self._clock = clock
-        self._known: OrderedDict[str, tuple[float, Document]] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str], tuple[float, Document]] = OrderedDict()
 
-    async def fetch(self, http: aiohttp.ClientSession, uri: str) -> Document:
+    async def fetch(self, http: aiohttp.ClientSession, uri: str, reader: str = "") -> Document:
         """Return the document at an http or https URI, following redirects.
 
-        Errors are those of any exchange: what another attempt may mend is retryable.
+        What was fetched for one `reader` is not for another. Errors are those of any exchange:
+        what another attempt may mend is retryable.
         """
-        known = self._known.get(uri)
+        known = self._known.get((uri, reader))
         if known and self._clock() - known[0] < self._seconds:
             return known[1]
         request = Request("GET", target(uri, ()), sealed("GET", {}, ""), None)
         response = await send(http, request, self._limits, follow=True)
         document = Document(uri, response.body)
-        self._known[uri] = (self._clock(), document)
-        self._known.move_to_end(uri)
+        self._known[uri, reader] = (self._clock(), document)
+        self._known.move_to_end((uri, reader))
         if len(self._known) > _KEPT:
             self._known.popitem(last=False)
         return document

@@ -36,10 +36,13 @@ class Request:
     secret: frozenset[str] = frozenset()
     """Names of more headers and query parameters, in lower case, that are credentials."""
 
+    harmless: bool = False
+    """Whether it changes nothing for anyone, whatever its method says."""
+
     @property
     def repeatable(self) -> bool:
         """Whether sending it twice does no more than sending it once."""
-        return self.method in _REPEATABLE or _KEY in self.headers
+        return self.harmless or self.method in _REPEATABLE or _KEY in self.headers
 
     def shown(self) -> dict[str, Any]:
         """Return the DSL's HTTP Request object; credentials are masked, they are not results."""

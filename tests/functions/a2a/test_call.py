@@ -167,3 +167,21 @@ def test_wrong_input_is_refused(change: Any) -> None:
     assert In.model_validate(right)
     with pytest.raises(ValidationError):
         In.model_validate({**right, **change})
+
+
+async def test_an_agent_is_told_who_calls(script: Any, context: Context) -> None:
+    """The server's policy holds for it; a card's for the card, and the agent where it lies."""
+    script.body = json.dumps({"jsonrpc": "2.0", "id": "1", "result": []})
+    where = {"uri": script.url, "authentication": {"bearer": {"token": "s"}}}
+    await call(context, "tasks/list", server=where)
+    assert script.seen[-1][0]["Authorization"] == "Bearer s"
+    script.body = json.dumps({"url": f"{script.url}/a", "jsonrpc": "2.0", "id": "1", "result": []})
+    card = {"endpoint": {"uri": script.url, "authentication": {"bearer": {"token": "c"}}}}
+    await call(context, "tasks/list", agentCard=card)
+    assert [each[0]["Authorization"] for each in script.seen[-2:]] == ["Bearer c"] * 2
+    elsewhere = script.url.replace("127.0.0.1", "localhost")
+    script.body = script.body.replace(script.url, elsewhere)
+    card["endpoint"] = {"uri": f"{script.url}/2", "authentication": {"bearer": {"token": "c"}}}
+    async with session(Policy.parse("127.0.0.0/8,::1")) as http:
+        await call(replace(context, http=http), "tasks/list", agentCard=card)
+    assert [each[0].get("Authorization") for each in script.seen[-2:]] == ["Bearer c", None]

@@ -15,6 +15,7 @@ from functions.grpc.handler import handle
 from functions.grpc.models import In, Settings
 from functions.host.context import Resources
 from functions.host.egress import EgressRefused
+from tests.support.authority import SECRET, authority
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -271,3 +272,31 @@ def test_grpc_is_loaded_for_the_first_call_alone() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert found.stdout.strip() == "[]"
+
+
+async def test_credentials_are_metadata(greeter: Any, context: Context) -> None:
+    """The scheme and the parameter go along; a refused token of an authority is replaced once."""
+    await call(context, greeter, {"name": "Ada"}, authentication={"bearer": {"token": "t"}})
+    assert greeter.seen[-1]["authorization"] == "Bearer t"
+    with authority() as server:
+        client = {"id": "client_secret_post", "secret": SECRET}
+        grant = {"authority": server.url, "grant": "client_credentials", "client": client}
+        with pytest.raises(ToolError, match="UNAUTHENTICATED"):
+            await call(
+                context, greeter, {"name": "UNAUTHENTICATED"}, authentication={"oauth2": grant}
+            )
+        assert len(server.seen) == 2
+    tokens = [each["authorization"] for each in greeter.seen[-2:]]
+    assert tokens[0].startswith("Bearer ey")
+    assert tokens[0] != tokens[1]
+
+
+async def test_a_document_may_need_credentials(greeter: Any, context: Context) -> None:
+    """The document's endpoint has a policy of its own, and digest is none of the service's."""
+    proto = {"endpoint": {"uri": greeter.document, "authentication": {"bearer": {"token": "d"}}}}
+    assert await call(context, greeter, {"name": "Ada"}, proto=proto)
+    await call(context, greeter, {"name": "Ada"})
+    assert greeter.fetched == 2  # what needed credentials is not what did not
+    digest = {"digest": {"username": "u", "password": "p"}}
+    with pytest.raises(ValidationError):
+        await call(context, greeter, {"name": "Ada"}, authentication=digest)

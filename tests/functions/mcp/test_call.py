@@ -268,3 +268,12 @@ def test_the_sdk_is_loaded_for_the_first_call_alone() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert found.stdout.strip() == "[]"
+
+
+async def test_every_message_is_authenticated(notes: Any, context: Context) -> None:
+    """The policy of the transport's endpoint holds for the handshake too."""
+    policy = {"basic": {"username": "u", "password": "p"}}
+    where = {"http": {"endpoint": {"uri": notes.url, "authentication": policy}}}
+    assert await call(context, where, "tools/list")
+    assert len(notes.seen) > 1
+    assert {each["authorization"] for each in notes.seen} == {"Basic dTpw"}

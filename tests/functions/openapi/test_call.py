@@ -235,3 +235,13 @@ async def test_the_egress_policy_holds(api: Any, context: Context) -> None:
             await call(closed, {"content": described(api.url, {"path": "/x"})}, "op")
     assert api.fetched == []
     assert api.seen == []
+
+
+async def test_the_document_and_the_api_have_their_own_policies(api: Any, context: Context) -> None:
+    """Each is presented what its policy says."""
+    policy = {"basic": {"username": "u", "password": "p"}}
+    document = {"content": described(api.url, {"path": "/x"})}
+    seen = await call(context, document, "op", authentication=policy)
+    assert seen["headers"]["authorization"] == "Basic dTpw"
+    endpoint = {"uri": f"{api.url}/openapi.json", "authentication": {"bearer": {"token": "t"}}}
+    assert await call(context, {"endpoint": endpoint}, "get_pet", {"pet_id": 1, "fields": ["a"]})

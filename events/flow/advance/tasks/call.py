@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from events.flow import authentications
 from events.flow.advance import template, uris
 from events.flow.advance.happenings import Answered, Entered, Happening, Produced
 from events.flow.advance.pointers import task_at
@@ -30,7 +31,8 @@ def request(work: Work, frame: Frame, _: Entered) -> Happening | None:
     if (own := work.flow.function(task.call)) is not None:
         return function.enter(work, frame, task, own)
     name, version = _target(task.call)
-    data = _resolved(work, frame, task.with_, ENDPOINTS.get(name, ()))
+    given = authentications.given(name, task.with_, work.flow.policies)
+    data = _resolved(work, frame, given, ENDPOINTS.get(name, ()))
     asked = TaskRequest(frame.instance, frame.reference, name, version, data)
     work.requests.append(asked)
     work.record("task.requested", frame, function=name, version=version)

@@ -1,0 +1,88 @@
+"""An HTTP client that authenticates as a policy says, behind the same egress policy."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+import aiohttp
+
+from functions.host.egress import web_only
+from functions.host.web.credentials import credentials
+from functions.host.web.endpoint import endpoint
+from functions.host.web.policies import fingerprint
+from functions.host.web.request import target
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from yarl import URL
+
+    from functions.host.context import Context
+    from functions.host.web.credentials import Credentials
+    from functions.host.web.documents import Document, Documents
+    from functions.host.web.endpoint import Place
+    from functions.host.web.limits import Limits
+    from functions.host.web.policies import Policy
+
+_UNAUTHENTICATED: Final = 401
+
+
+@asynccontextmanager
+async def authenticated(
+    context: Context, policy: Policy | None, url: URL, limits: Limits
+) -> AsyncIterator[aiohttp.ClientSession]:
+    """Give a client for calls of `url`: the task's own where there is no policy.
+
+    Credentials go to the URL's own scheme, host and port, wherever a redirect leads. `limits`
+    hold for each exchange with an authority too.
+    """
+    if policy is None:
+        yield context.http
+        return
+    middleware: aiohttp.ClientMiddlewareType
+    if policy.digest:
+        digest = policy.digest
+        middleware = aiohttp.DigestAuthMiddleware(digest.username, digest.password)
+    else:
+        middleware = _Presenting(url.origin(), await credentials(context, policy, limits))
+    async with aiohttp.ClientSession(
+        connector=context.http.connector,
+        connector_owner=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        middlewares=(web_only, middleware),
+        timeout=context.http.timeout,
+    ) as http:
+        yield http
+
+
+async def fetched(context: Context, documents: Documents, place: Place, limits: Limits) -> Document:
+    """Return the document at an endpoint; what one policy was given is not for another."""
+    where = endpoint(place)
+    policy = where.authentication
+    async with authenticated(context, policy, target(where.uri, ()), limits) as http:
+        return await documents.fetch(http, where.uri, fingerprint(policy) if policy else "")
+
+
+class _Presenting:
+    """Presents credentials to one origin; a token that is refused is replaced once."""
+
+    def __init__(self, origin: URL, presented: Credentials) -> None:
+        self._origin, self._credentials = origin, presented
+
+    async def __call__(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        if request.url.origin() != self._origin:
+            return await handler(request)
+        first = await self._credentials.authorization()
+        request.headers["Authorization"] = first.header
+        response = await handler(request)
+        if response.status != _UNAUTHENTICATED:
+            return response
+        second = await self._credentials.another(first)
+        if second is None:
+            return response
+        response.release()
+        request.headers["Authorization"] = second.header
+        return await handler(request)

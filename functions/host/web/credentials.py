@@ -1,0 +1,67 @@
+"""What a policy presents to a callee: the `Authorization` of a request."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from functions.host.web.tokens import Tokens
+
+if TYPE_CHECKING:
+    import aiohttp
+
+    from functions.host.context import Context
+    from functions.host.web.limits import Limits
+    from functions.host.web.policies import OpenIdConnect, TokenPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """The DSL's authorization descriptor."""
+
+    scheme: str
+    parameter: str
+
+    @property
+    def header(self) -> str:
+        """The value of the header."""
+        return f"{self.scheme} {self.parameter}"
+
+
+class Credentials:
+    """One call's credentials of a policy other than digest, which answers a challenge."""
+
+    def __init__(self, policy: TokenPolicy, http: aiohttp.ClientSession, tokens: Tokens) -> None:
+        self._policy, self._http, self._tokens = policy, http, tokens
+
+    async def authorization(self) -> Authorization:
+        """Return what to present; ToolError where an authority gives no token."""
+        if self._policy.basic:
+            pair = f"{self._policy.basic.username}:{self._policy.basic.password}"
+            return Authorization("Basic", base64.b64encode(pair.encode()).decode())
+        if self._policy.bearer:
+            return Authorization("Bearer", self._policy.bearer.token)
+        return Authorization("Bearer", await self._tokens.get(self._http, self._exchange))
+
+    async def another(self, refused: Authorization) -> Authorization | None:
+        """Return a fresh token for one that was refused; None where there can be no other."""
+        if self._policy.basic or self._policy.bearer:
+            return None
+        token = await self._tokens.get(self._http, self._exchange, refused.parameter)
+        return Authorization("Bearer", token)
+
+    @property
+    def _exchange(self) -> OpenIdConnect:
+        policy = self._policy.oauth2 or self._policy.oidc
+        assert policy is not None
+        return policy
+
+
+async def credentials(context: Context, policy: TokenPolicy, limits: Limits) -> Credentials:
+    """Return a call's credentials; tokens are shared by the calls of this process."""
+
+    async def tokens() -> Tokens:
+        return Tokens(limits)
+
+    return Credentials(policy, context.http, await context.resources.once("tokens", tokens))

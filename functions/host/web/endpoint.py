@@ -1,0 +1,27 @@
+"""An endpoint of the DSL as the tools take it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from functions.host.web.policies import Policy
+
+
+class Endpoint(BaseModel):
+    """Where something is."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    uri: str = Field(min_length=1, description="The endpoint's URI, http or https.")
+    authentication: Policy | None = Field(None, description="How to authenticate there.")
+
+
+Place = Annotated[str, Field(min_length=1)] | Endpoint
+"""A URI, or an object with it."""
+
+
+def endpoint(place: Place) -> Endpoint:
+    """Return an endpoint in either of its forms as an object."""
+    return Endpoint(uri=place) if isinstance(place, str) else place
