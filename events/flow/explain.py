@@ -32,9 +32,14 @@ _COMPANIONS: Final = {"with": "call", "while": "for", "foreach": "listen", "catc
 _QUOTED: Final = re.compile(r"'([^']*)'")
 
 
-def explain(errors: Iterable[ErrorDetails], document: Document) -> list[Finding]:
-    """Return a finding for every error of the models, in the file's order."""
-    placed = [(locate(error["loc"], document.value), error) for error in errors]
+def explain(
+    errors: Iterable[ErrorDetails], document: Document, whole: str = "the flow"
+) -> list[Finding]:
+    """Return a finding for every error of the models, in the file's order.
+
+    `whole` is what the document is called where an error concerns all of it.
+    """
+    placed = [(locate(error["loc"], document.value, whole), error) for error in errors]
     renamed = set(_misspelt(placed))
     told = [
         _told(place, error)

@@ -1,4 +1,4 @@
-"""Where in a definition an error is: its path, and how to say it in words."""
+"""Where in a document an error is: its path, and how to say it in words."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ class Place:
 
     path: Path
     task: int = 0
+    whole: str = "the flow"
+    """How the document is called."""
 
     @property
     def inside(self) -> Path:
@@ -31,11 +33,11 @@ class Place:
     @property
     def parent(self) -> Place:
         """The object or list around it."""
-        return Place(self.path[:-1], min(self.task, max(len(self.path) - 1, 0)))
+        return Place(self.path[:-1], min(self.task, max(len(self.path) - 1, 0)), self.whole)
 
     def __str__(self) -> str:
         """Say where, for instance `'with.method' of task 'ask'`."""
-        owner = f"task '{self.path[self.task - 1]}'" if self.task else "the flow"
+        owner = f"task '{self.path[self.task - 1]}'" if self.task else self.whole
         if not self.inside:
             return owner
         dotted = "".join(
@@ -44,7 +46,7 @@ class Place:
         return f"'{dotted}' of {owner}" if self.task else f"'{dotted}'"
 
 
-def locate(loc: Sequence[str | int], definition: Any) -> Place:
+def locate(loc: Sequence[str | int], definition: Any, whole: str = "the flow") -> Place:
     """Turn an error's location into a place, leaving out the names of union branches."""
     path: list[str | int] = []
     task: int | None = None
@@ -58,7 +60,7 @@ def locate(loc: Sequence[str | int], definition: Any) -> Place:
         elif part not in _SHAPES:
             value = None
             path.append(part)
-    return Place(tuple(path), task or 0)
+    return Place(tuple(path), task or 0, whole)
 
 
 def value_at(definition: Any, path: Path) -> Any:

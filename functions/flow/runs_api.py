@@ -13,7 +13,16 @@ from fastapi.responses import StreamingResponse
 
 from functions.flow.flows_api import unknown_flow
 from functions.flow.starting import start
-from functions.flow.views import EntryView, RunDetail, RunView, entry_view, run_detail, run_view
+from functions.flow.views import (
+    EntryView,
+    RunDetail,
+    RunView,
+    TaskView,
+    entry_view,
+    run_detail,
+    run_view,
+    task_view,
+)
 from functions.host.assembly import Platform  # noqa: TC001 - FastAPI reads the annotation
 from functions.host.endpoint import read_body
 from functions.host.faults import Refused
@@ -101,6 +110,15 @@ async def show_run(request: Request, run_id: str) -> RunDetail:
     platform: Platform = request.app.state.platform
     run = await _known(platform, run_id)
     return await run_detail(run, await platform.ledger.tasks(run_id, closed=False), platform.blobs)
+
+
+@router.get("/runs/{run_id}/tasks")
+async def show_tasks(request: Request, run_id: str) -> dict[str, list[TaskView]]:
+    """Show what tools were asked for, and what each answered; the first request first."""
+    platform: Platform = request.app.state.platform
+    await _known(platform, run_id)
+    rows = [row for row in await platform.ledger.tasks(run_id) if row.tool]
+    return {"tasks": [await task_view(row, platform.blobs) for row in rows]}
 
 
 @router.get("/runs/{run_id}/history")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field
 
+from functions.host.outcomes import Outcome
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -71,6 +73,23 @@ class RunDetail(RunView):
     """One run, and what it waits for."""
 
     open: list[OpenView] = []
+
+
+class TaskView(BaseModel):
+    """One task that a tool was asked for, as it was rendered, and what became of it."""
+
+    task: str
+    instance: str
+    tool: str
+    version: str
+    state: str = Field(description="closed, or where it stands")
+    attempt: int = Field(description="how many attempts there have been, this one included")
+    requestedAt: str | None  # noqa: N815 - JSON's case
+    input: Any
+    outcome: dict[str, Any] | None = Field(
+        description="`output`, or `error` (RFC 7807); null where no outcome stands: the task is "
+        "out, or was closed before its time"
+    )
 
 
 class EntryView(BaseModel):
@@ -143,6 +162,28 @@ def _open_view(task: TaskRow) -> OpenView:
         since=moment(task.requested_at),
         due=moment(task.due_at),
     )
+
+
+async def task_view(row: TaskRow, blobs: Blobs) -> TaskView:
+    """Show a task with its values loaded."""
+    return TaskView(
+        task=row.reference,
+        instance=row.instance,
+        tool=row.tool,
+        version=row.version,
+        state=row.state,
+        attempt=row.attempt,
+        requestedAt=moment(row.requested_at),
+        input=await blobs.unpack(row.input),
+        outcome=await _outcome_view(row, blobs),
+    )
+
+
+async def _outcome_view(row: TaskRow, blobs: Blobs) -> dict[str, Any] | None:
+    if row.outcome is None:
+        return None
+    outcome = Outcome.from_json(await blobs.unpack(row.outcome))
+    return {"error": outcome.problem.to_json()} if outcome.problem else {"output": outcome.output}
 
 
 def entry_view(seq: int, entry: Entry) -> EntryView:

@@ -19,6 +19,7 @@ from knative.cli import (
 )
 from knative.cli.demo import command as demo
 from knative.cli.exits import EXPLAINED, CommandError, Exit
+from knative.cli.testing import command as testing
 
 HELP = (
     "LLM applications as flows of tools, woken by events. Start with `tendril demo`, "
@@ -50,6 +51,7 @@ def build() -> typer.Typer:
         send.send,
     ):
         app.command(epilog=EXPLAINED)(command)
+    app.command("test", epilog=EXPLAINED)(testing.rehearse)
     app.command("trace", epilog=EXPLAINED)(tracing.trace)
     for steered in (steering.suspend, steering.resume, steering.cancel):
         app.command(epilog=EXPLAINED)(steered)

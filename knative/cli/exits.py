@@ -19,8 +19,8 @@ class Exit(IntEnum):
 
 EXPLAINED = (
     "Exit codes: 0 done, the run completed; 1 unexpected failure; 2 bad usage or a bad flow "
-    "(file:line:column on stderr); 3 the run faulted or was cancelled (problem+json on stderr); "
-    "4 still running at the timeout; 5 no platform reachable."
+    "(file:line:column on stderr); 3 the run faulted or was cancelled (problem+json on stderr), "
+    "or a test failed; 4 still running at the timeout; 5 no platform reachable."
 )
 
 

@@ -100,22 +100,34 @@ def refuse(findings: "list[Finding]") -> None:
         raise UsageError("\n".join(str(finding) for finding in findings))
 
 
+def parsed_text(text: str, file: str) -> "Parsed":
+    """Return the flow that a text is; refuse one that has mistakes of any kind."""
+    flow, findings = _examined(text, file)
+    refuse(findings)
+    assert flow is not None
+    return flow
+
+
 def _reference(flow: dict[str, Any]) -> str:
     return f"{flow['namespace']}/{flow['name']}:{flow['version']}"
 
 
 def _findings(file: Path) -> "list[Finding]":
+    return _examined(read_file(file), str(file))[1]
+
+
+def _examined(text: str, file: str) -> "tuple[Parsed | None, list[Finding]]":
+    """Return the flow that a text is, None where it is none, and every mistake in it."""
     from events.flow.check import check as find_mistakes  # lazy: pydantic
     from events.flow.parse import FlowError, parse
     from knative.cli.catalog import catalog
     from knative.cli.programs import compiled
 
-    text = read_file(file)
     try:
-        flow = parse(text, str(file))
+        flow = parse(text, file)
     except FlowError as error:
-        return list(error.findings)
-    return find_mistakes(flow, catalog(), compiled)
+        return None, list(error.findings)
+    return flow, find_mistakes(flow, catalog(), compiled)
 
 
 def _finding(finding: "Finding") -> dict[str, Any]:

@@ -159,14 +159,14 @@ def _ready(target: str, *, wait: bool) -> Iterator[tuple[Platform, str, bool]]:
     from knative.cli.flows import checked_text, put  # lazy: only files pay for the flow parser
 
     text = checked_text(Path(target))
-    with _some_platform(wait=wait) as (platform, lasting):
+    with some_platform(wait=wait) as (platform, lasting):
         deployed = put(platform, text, target)
         reference = f"{deployed['namespace']}/{deployed['name']}:{deployed['version']}"
         yield platform, reference, lasting
 
 
 @contextmanager
-def _some_platform(*, wait: bool) -> Iterator[tuple[Platform, bool]]:
+def some_platform(*, wait: bool) -> Iterator[tuple[Platform, bool]]:
     """Give the platform that is up (True), or one that lives as long as this command (False)."""
     address = find()
     platform = Platform(address.url)

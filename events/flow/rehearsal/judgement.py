@@ -1,0 +1,150 @@
+"""One case played and compared with what it expects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import isodate
+
+from events.errors import TendrilError
+from events.flow import expressions, schemas
+from events.flow.correlate import filters_of, input_of, matches
+from events.flow.rehearsal import paths
+from events.flow.rehearsal.differences import differences
+from events.flow.rehearsal.recording import MissingAnswer
+from events.flow.rehearsal.script import span
+from events.flow.rehearsal.stage import RUN, Stage
+from events.flow.steps import Running, ScopeFaulted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from events.flow.rehearsal.script import Case, Expected
+    from events.flow.rehearsal.stage import Answer
+    from events.flow.steps import Evaluate, ScopeCompleted, TaskRequest
+    from events.flow.syntax import Flow
+
+    Status = ScopeCompleted | ScopeFaulted | Running
+
+Json = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One thing that is not as expected: what, and the lines that say how."""
+
+    what: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What came of a case; it passed where there is no failure."""
+
+    case: Case
+    stage: Stage
+    failures: tuple[Failure, ...] = ()
+    missing: MissingAnswer | None = field(default=None)
+    """The request that could not be answered, which ended the case."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything was as expected."""
+        return not self.failures and self.missing is None
+
+
+def rehearse(
+    flow: Flow, case: Case, evaluate: Evaluate, answer: Callable[[TaskRequest], Answer]
+) -> Verdict:
+    """Play a case on a flow, and judge it."""
+    stage = Stage(flow, evaluate, answer, case.input, case.run or RUN, case.began)
+    lost = list(_begin(stage, case))
+    if lost:
+        return Verdict(case, stage, tuple(lost))
+    try:
+        status = stage.play()
+    except MissingAnswer as missing:
+        return Verdict(case, stage, missing=missing)
+    return Verdict(case, stage, tuple(_judged(case.expect, stage, status)))
+
+
+def _begin(stage: Stage, case: Case) -> Iterator[Failure]:
+    """Let the first event start a flow that events start; nobody hears any other."""
+    events = [_event(each.event, index) for index, each in enumerate(case.events or ())]
+    doors = filters_of(stage.flow)
+    if doors and "input" not in case.model_fields_set and events:
+        if not any(matches(door, events[0], stage.evaluate) for door in doors):
+            yield Failure("events/0", ("no filter under schedule.on lets it start the flow",))
+        stage.input = input_of(events.pop(0))
+    for event in events:
+        yield Failure("events", (f"nothing waits for the event of type {event['type']}",))
+
+
+def _event(given: dict[str, Json], index: int) -> dict[str, Json]:
+    return {"specversion": "1.0", "id": f"event-{index}", "source": "/rehearsal", **given}
+
+
+def _judged(expect: Expected, stage: Stage, status: Status) -> Iterator[Failure]:
+    said = expect.model_fields_set
+    if isinstance(status, Running):
+        yield Failure("run", (f"never ends: it waits for {', '.join(sorted(stage.open))}",))
+    elif isinstance(status, ScopeFaulted):
+        yield from _error(expect, status)
+    elif expect.error is not None:
+        yield Failure("error", ("expected an error; the run completed",))
+    else:
+        yield from _output(expect, status.output, stage.evaluate)
+    if "events" in said:
+        found = [_emitted(each.attributes, each) for each in stage.emissions]
+        yield from _different("events", list(expect.events or ()), found, partly=True)
+    if "path" in said and not paths.agrees(expect.path or (), stage.path):
+        yield Failure("path", tuple(paths.compared(expect.path or (), stage.path)))
+    took = stage.now - stage.began
+    if "took" in said and took != (wanted := span(expect.took)):
+        told = f"expected {isodate.duration_isoformat(wanted)}, found "
+        yield Failure("took", (told + isodate.duration_isoformat(took),))
+
+
+def _error(expect: Expected, status: ScopeFaulted) -> Iterator[Failure]:
+    found = status.problem.to_json()
+    if expect.error is None:
+        lines = [f"{name}: {value}" for name, value in found.items()]
+        yield Failure("run", ("faulted:", *lines))
+    else:
+        yield from _different("error", expect.error.definition(), found, partly=True)
+
+
+def _output(expect: Expected, output: Json, evaluate: Evaluate) -> Iterator[Failure]:
+    if "output" in expect.model_fields_set:
+        yield from _different("output", expect.output, output)
+    try:
+        if expect.schema_ is not None:
+            schemas.validate(expect.schema_, output, "output")
+    except TendrilError as error:
+        yield Failure("schema", (str(error),))
+    run = partial(_evaluated, evaluate, output)
+    for index, text in enumerate(expect.conditions or ()):
+        try:
+            holds, reason = expressions.condition(text, run), f"does not hold: {text}"
+        except TendrilError as error:
+            holds, reason = False, str(error)
+        if not holds:
+            yield Failure(f"conditions/{index}", (reason,))
+
+
+def _evaluated(evaluate: Evaluate, data: Json, program: str) -> Json:
+    return evaluate(program, data, {})
+
+
+def _different(
+    what: str, expected: Json, found: Json, *, partly: bool = False
+) -> Iterator[Failure]:
+    lines = tuple(each.told() for each in differences(expected, found, partly=partly))
+    if lines:
+        yield Failure(what, lines)
+
+
+def _emitted(attributes: dict[str, str | int | bool], emission: Any) -> dict[str, Json]:
+    return {**attributes, "data": emission.data} if emission.has_data else dict(attributes)

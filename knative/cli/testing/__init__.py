@@ -1,0 +1,1 @@
+"""`tendril test`: rehearses flows without a platform, and records what tools answer."""

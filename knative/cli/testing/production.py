@@ -1,0 +1,121 @@
+"""A run on a platform becomes a test: what it began with, what tools answered, how it ended."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import isodate
+
+from events.flow.parse import parse
+from events.flow.rehearsal.paths import labels
+from events.flow.rehearsal.recording import Asked
+from events.flow.rehearsal.script import Tape
+from knative.cli.address import find
+from knative.cli.client import FLOW, Platform, segment
+from knative.cli.console import note
+from knative.cli.exits import CommandError, Exit, UsageError
+from knative.cli.runs import split
+from knative.cli.testing.files import SUFFIX, tape_name
+from knative.cli.testing.taping import Taping, write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Json = Any
+_DONE = ("completed", "faulted")
+_ENDS = frozenset({"task.completed", "task.faulted"})
+
+
+def written(run_id: str, output: Path | None) -> Path:
+    """Write a run's test file, its recording and its flow; return the test file."""
+    platform = Platform(find().url)
+    where = f"{FLOW}/runs/{segment(run_id)}"
+    run = platform.get(where)
+    if run["status"] not in _DONE:
+        raise UsageError(
+            f"run {run_id} is {run['status']}; a test needs one that has ended by itself"
+        )
+    history = platform.get(f"{where}/history")["history"]
+    tasks = platform.get(f"{where}/tasks")["tasks"]
+    namespace, name, version = split(run["flow"])
+    path = output or Path(f"{name}-{run_id[:8]}{SUFFIX}")
+    if path.exists():
+        raise UsageError(f"{path}: is there already; name another file with -o")
+    known = platform.get(f"{FLOW}/flows/{segment(namespace)}/{segment(name)}", version=version)
+    flow = _flow_file(path.parent, known)
+    case = _case(run, history)
+    comment = f"Written from run {run_id} of {run['flow']}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not flow.exists():
+            flow.write_text(known["source"], encoding="utf-8")
+        write(path.parent / tape_name(path), {"answers": _answers(case, tasks, history)}, comment)
+        write(path, {"flow": flow.name, "cases": [case]}, comment)
+    except OSError as error:
+        raise CommandError(Exit.FAILURE, f"{path}: cannot be written: {error.strerror}") from error
+    note(f"wrote {path}, {tape_name(path)} and {flow.name}")
+    return path
+
+
+def _flow_file(folder: Path, flow: dict[str, Json]) -> Path:
+    """Return the file that has the flow, or will: one that is there is taken if it is the same."""
+    for name in (f"{flow['name']}.yaml", f"{flow['name']}-{flow['version']}.yaml"):
+        file = folder / name
+        if not file.exists() or _digest(file) == flow["digest"]:
+            return file
+    raise UsageError(
+        f"{file}: is there already, and is another flow; choose another folder with -o"
+    )
+
+
+def _digest(file: Path) -> str | None:
+    try:
+        return parse(file.read_text(encoding="utf-8"), str(file)).digest
+    except ValueError:
+        return None
+
+
+def _case(run: dict[str, Json], history: list[dict[str, Json]]) -> dict[str, Json]:
+    path = [each["task"] for each in history if each["kind"] == "task.started"]
+    emitted = [each["detail"] for each in history if each["kind"] == "event.emitted"]
+    end = {"error": run["error"]} if run["status"] == "faulted" else {"output": run["output"]}
+    return {
+        "name": f"run {run['id']}",
+        "input": run["input"],
+        "run": run["id"],
+        "started": run["startedAt"],
+        "expect": {
+            **end,
+            "events": [{"type": each["type"]} for each in emitted],
+            "path": labels(path),
+        },
+    }
+
+
+def _answers(
+    case: dict[str, Json], tasks: list[dict[str, Json]], history: list[dict[str, Json]]
+) -> list[dict[str, Json]]:
+    """Return what tools answered, with the time until the run went on from it."""
+    ended = {each["instance"]: each["at"] for each in history if each["kind"] in _ENDS}
+    taping = Taping(Tape())
+    for task in tasks:
+        major = task["version"].split(".", 1)[0]
+        asked = Asked(f"{task['tool']}:{major}", task["input"], task["task"])
+        taping.add(asked, case["name"], dict(_given(task, ended.get(task["instance"]))))
+    return taping.entries()
+
+
+def _given(task: dict[str, Json], ended: str | None) -> Iterator[tuple[str, Json]]:
+    if task["outcome"] is None or ended is None:
+        yield "never", True
+        return
+    yield from task["outcome"].items()
+    took = _time(ended) - _time(task["requestedAt"])
+    if took > timedelta():
+        yield "takes", isodate.duration_isoformat(took)
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
