@@ -9,6 +9,7 @@ from events.flow.rules.expressions import uncompilable
 from events.flow.rules.functions import misfits
 from events.flow.rules.names import undefined
 from events.flow.rules.order import misordered
+from events.flow.rules.processes import unrunnable
 from events.flow.rules.schedule import unkeepable
 from events.flow.rules.shapes import meaningless
 from events.flow.rules.support import NOT_YET, not_yet
@@ -39,6 +40,7 @@ def check(
         *misordered(parsed),
         *undefined(parsed),
         *misfits(parsed, catalog),
+        *unrunnable(parsed, catalog),
         *meaningless(parsed),
         *unkeepable(parsed),
         *uncompilable(parsed, compile),

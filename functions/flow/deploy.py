@@ -9,6 +9,7 @@ from events.flow.catalog import UnknownFunction
 from events.flow.check import check
 from events.flow.correlate import exact_type, filters_of
 from events.flow.parse import FlowError, parse
+from events.flow.syntax.run import PROCESSES
 from events.flow.timetable import timetable_of
 from functions.host.catalog import load
 from functions.host.faults import Refused
@@ -81,7 +82,7 @@ def _row(parsed: Parsed, text: str, catalog: Catalog) -> FlowRow:
 
 
 def _pins(value: Any, catalog: Catalog) -> Iterator[tuple[str, str]]:
-    """Yield each function a definition calls, as it is named there, with its full version."""
+    """Yield each function a definition asks for, as it is named there, with its full version."""
     if isinstance(value, list):
         for item in value:
             yield from _pins(item, catalog)
@@ -89,6 +90,9 @@ def _pins(value: Any, catalog: Catalog) -> Iterator[tuple[str, str]]:
         called = value.get("call")
         if isinstance(called, str):
             yield from _pin(called, catalog)
+        run = value.get("run")
+        for kind in set(PROCESSES).intersection(run if isinstance(run, dict) else ()):
+            yield from _pin(kind, catalog)
         for item in value.values():
             yield from _pins(item, catalog)
 

@@ -17,7 +17,7 @@ FUNCTION: Final = "function"
 BEFORE: Final = "before"
 AROUND: Final = "around"
 AFTER: Final = "after"
-WAITING: Final = frozenset({"call", "wait"})
+WAITING: Final = frozenset({"call", "run", "wait"})
 """The kinds that wait for something with their own instance."""
 _NOT_TASKS: Final = frozenset({FLOW, SEQUENCE, BRANCH, BEFORE, AROUND, AFTER})
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from events.flow.syntax.composite import ForkTask
 
 _BOUNDS: Final = Bounds()
-_ANSWERED: Final = frozenset({"call", "fork"})
+_ANSWERED: Final = frozenset({"call", "fork", "run"})
 """The kinds of frames that wait for the signal of their own instance."""
 
 

@@ -45,6 +45,7 @@ from events.flow.advance.tasks import (
     function,
     listen,
     plain,
+    run,
     sequence,
     trying,
     wait,
@@ -96,6 +97,8 @@ TRANSITIONS: Final[Mapping[tuple[str, type[Happening]], Transition]] = {
     (BEFORE, Returned): extensions.enter,
     (AROUND, Returned): extensions.follow,
     (AFTER, Returned): extensions.leave,
+    ("run", Entered): run.request,
+    ("run", Answered): run.answered,
 }
 """By the frame's kind and what happened to it."""
 

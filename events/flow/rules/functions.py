@@ -68,7 +68,7 @@ class _Calls:
     def _own(self, visit: Visit, task: CallTask, own: TaskBase) -> Iterator[Words]:
         schema = own.input.schema_ if own.input else None
         if schema is not None and schema.resource is None:
-            yield from self._arguments(visit, task.with_, schema.document, _is_late)
+            yield from unfitting(visit, task.with_, schema.document, unknown_in(self.flow))
 
     def _cataloged(self, visit: Visit, task: CallTask) -> Iterator[Words]:
         place = visit.place("call")
@@ -78,25 +78,38 @@ class _Calls:
             yield place, f"{place}: {error}"
             return
         if function.name not in ENDPOINTS:
-            yield from self._arguments(visit, task.with_, function.input_schema, _is_late)
+            unknown = unknown_in(self.flow)
+            yield from unfitting(visit, task.with_, function.input_schema, unknown)
             return
         arguments = authentications.given(function.name, task.with_, self.flow.policies)
         given = _as_called(arguments, ENDPOINTS[function.name])
-        yield from self._arguments(visit, given, function.input_schema, _is_open)
+        unknown = unknown_in(self.flow, endpoints=True)
+        yield from unfitting(visit, given, function.input_schema, unknown)
 
-    def _arguments(
-        self, visit: Visit, given: dict[str, Json], schema: Json, unknown: Unknown
-    ) -> Iterator[Words]:
-        late = _is_text if self.flow.loose else unknown
-        try:
-            relaxed = Relaxing(schema, late).relaxed(schema, given)
-            misfitting = list(misfits_of(relaxed, given))
-        except (ValueError, RecursionError) as error:
-            place = visit.place("call")
-            yield place, f"{place}: the function's input schema cannot be used: {error}"
-            return
-        for misfit in misfitting:
-            yield _words(misfit, visit.place("with", *misfit.path))
+
+def unfitting(
+    visit: Visit, given: Json, schema: Json, unknown: Unknown, where: tuple[str, ...] = ("with",)
+) -> Iterator[Words]:
+    """Yield what of the arguments, which stand at `where` in the task, cannot fit the schema.
+
+    `unknown` tells what is not known before a run.
+    """
+    try:
+        relaxed = Relaxing(schema, unknown).relaxed(schema, given)
+        misfitting = list(misfits_of(relaxed, given))
+    except (ValueError, RecursionError) as error:
+        place = visit.place("call" if where == ("with",) else where[0])
+        yield place, f"{place}: the function's input schema cannot be used: {error}"
+        return
+    for misfit in misfitting:
+        yield _words(misfit, visit.place(*where, *misfit.path))
+
+
+def unknown_in(flow: Flow, *, endpoints: bool = False) -> Unknown:
+    """Return what tells a value that is not known before a run, where URIs may be templates."""
+    if flow.loose:
+        return _is_text
+    return _is_open if endpoints else _is_late
 
 
 def _as_called(given: Json, endpoints: tuple[tuple[str, ...], ...]) -> Json:

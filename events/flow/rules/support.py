@@ -31,7 +31,8 @@ class Feature:
 
 NOT_YET_IN_TASKS: Final = (
     Feature("listen.to", name="listen"),
-    Feature("run"),
+    Feature("run.script.source.endpoint.authentication"),
+    Feature("run.workflow", name="run: workflow"),
     Feature("input.schema.resource"),
     Feature("output.schema.resource"),
     Feature("export.schema.resource"),

@@ -1,13 +1,16 @@
 """The run task: a container, a script, a shell command or another flow."""
 
 from collections.abc import Iterator
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
 
 from events.flow.syntax.base import TaskBase
 from events.flow.syntax.duration import Duration
 from events.flow.syntax.node import Fault, JsonMap, Maybe, Node
 from events.flow.syntax.resource import ExternalResource
 from events.flow.syntax.text import Flag
+
+PROCESSES: Final = ("container", "script", "shell")
+"""What is run by the function of the catalog that has its name; a workflow is a run of its own."""
 
 
 class ContainerLifetime(Node):

@@ -72,8 +72,15 @@ COLLECTION = {
         "Ingest": operation("ingest", "document", "object"),
     },
 }
+SCRIPT = {
+    "type": "object",
+    "required": ["language"],
+    "properties": {"language": {"enum": ["js", "javascript", "python"]}},
+}
 CATALOG = Catalog(
     (
+        Function("script", "1.0.0", SCRIPT, {}, 60.0, "Script."),
+        Function("shell", "1.0.0", {"type": "object"}, {}, 60.0, "Shell."),
         Function("llm", "1.0.0", LLM, {}, 60.0, "Chat."),
         Function("http", "1.0.0", HTTP, {}, 60.0, "Request."),
         Function("text-collection", "1.0.0", COLLECTION, {}, 60.0, "Search."),
@@ -139,7 +146,15 @@ def test_every_refusal_of_the_table_is_used() -> None:
             },
             "output": {"schema": {"resource": {"endpoint": "https://x"}}},
             "export": {"schema": {"resource": {"endpoint": "https://x"}}},
-        }
+        },
+        "script": {
+            "run": {
+                "script": {
+                    "language": "js",
+                    "source": {"endpoint": {"uri": "https://x", "authentication": {"use": "one"}}},
+                }
+            }
+        },
     }
     flows = [COMPLETE, *({**RUNNABLE, **change} for change in flow_level)]
     flows.append({**RUNNABLE, "do": [{name: task} for name, task in tasks.items()]})

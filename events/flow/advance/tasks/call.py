@@ -32,7 +32,7 @@ def request(work: Work, frame: Frame, _: Entered) -> Happening | None:
         return function.enter(work, frame, task, own)
     name, version = _target(task.call)
     given = authentications.given(name, task.with_, work.flow.policies)
-    data = _resolved(work, frame, given, ENDPOINTS.get(name, ()))
+    data = resolved(work, frame, given, ENDPOINTS.get(name, ()))
     asked = TaskRequest(frame.instance, frame.reference, name, version, data)
     work.requests.append(asked)
     work.record("task.requested", frame, function=name, version=version)
@@ -49,17 +49,17 @@ def _target(call: str) -> tuple[str, str]:
     return name, version
 
 
-def _resolved(work: Work, frame: Frame, given: Json, endpoints: Places) -> Json:
-    """Resolve a value in which the endpoints lie at these places."""
+def resolved(work: Work, frame: Frame, given: Json, endpoints: Places) -> Json:
+    """Return arguments with their expressions resolved; endpoints lie at these places."""
     if () in endpoints:
         return _endpoint(work, frame, given)
     if not endpoints or not isinstance(given, dict):
         return template.resolved(work, frame, given)
     below = {place[0] for place in endpoints}
     others = {name: value for name, value in given.items() if name not in below}
-    resolved: dict[str, Json] = template.resolved(work, frame, others)
-    return resolved | {
-        name: _resolved(work, frame, value, _under(endpoints, name))
+    plain: dict[str, Json] = template.resolved(work, frame, others)
+    return plain | {
+        name: resolved(work, frame, value, _under(endpoints, name))
         for name, value in given.items()
         if name in below
     }

@@ -1,0 +1,55 @@
+"""Run: a container, a script or a shell command, by the tool of that name.
+
+Where the specification leaves room: a process that is not awaited is started before the task goes
+on; a container without a name gets the one that the reference recommends, the same at each attempt.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import TYPE_CHECKING, Any, cast
+
+from events.flow.advance.happenings import Answered, Entered, Happening, Produced
+from events.flow.advance.pointers import task_at
+from events.flow.advance.tasks import call
+from events.flow.steps import TaskRequest
+from events.flow.syntax.run import PROCESSES
+
+if TYPE_CHECKING:
+    from events.flow.advance.frames import Frame
+    from events.flow.advance.work import Work
+    from events.flow.syntax.run import Process, RunTask
+
+Json = Any
+
+
+def request(work: Work, frame: Frame, _: Entered) -> Happening | None:
+    """Request the process; nothing more happens here until its tool answers."""
+    process = cast("RunTask", task_at(work.flow, frame.reference)).run
+    kind = next(name for name in PROCESSES if getattr(process, name) is not None)
+    data = call.resolved(work, frame, _given(process, kind), (("source", "endpoint"),))
+    if kind == "container":
+        data = {"name": _name(work, frame), **data}
+    work.requests.append(TaskRequest(frame.instance, frame.reference, kind, "", data))
+    work.record("task.requested", frame, function=kind, version="")
+    return None
+
+
+def answered(work: Work, frame: Frame, answer: Answered) -> Happening:
+    """Take what the process gave for the task's output; not awaited, it gives the input."""
+    process = cast("RunTask", task_at(work.flow, frame.reference)).run
+    return Produced(frame.input if process.await_ is False else answer.output)
+
+
+def _given(process: Process, kind: str) -> dict[str, Json]:
+    given = process.definition()
+    inside: dict[str, Json] = given.pop(kind)
+    return inside | given  # `await` and `return` belong to the process whatever it is
+
+
+def _name(work: Work, frame: Frame) -> str:
+    document = work.flow.document
+    key = hashlib.sha256(f"{work.facts.run_id}\n{frame.instance}".encode()).hexdigest()[:32]
+    task = re.sub(r"[^A-Za-z0-9_.-]", "-", frame.reference.rpartition("/")[2])
+    return f"{document.name}-{key}.{document.namespace}-{task}"

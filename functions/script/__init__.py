@@ -1,0 +1,1 @@
+"""The script tool: a script of the DSL, confined."""

@@ -1,0 +1,79 @@
+"""What a script takes and returns: the DSL's `Script Process`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from functions.host.process.asked import Asked, Out
+from functions.host.process.settings import Allowance
+from functions.host.web.limits import Limits
+
+__all__ = ["In", "Out", "Settings"]
+
+
+class Settings(Allowance):
+    """The settings of the script tool."""
+
+    model_config = SettingsConfigDict(env_prefix="TENDRIL_SCRIPT_", env_file=".env", extra="ignore")
+
+    source_timeout: float = Field(
+        30.0, gt=0, le=290, description="seconds that fetching a script's source may take"
+    )
+    source_max_bytes: int = Field(1 << 20, gt=0, description="longest source that is fetched")
+    source_seconds: float = Field(
+        300.0, ge=0, description="seconds a fetched source is used before it is fetched again"
+    )
+
+    @property
+    def source_limits(self) -> Limits:
+        """What fetching a source may take."""
+        return Limits(
+            self.source_timeout,
+            self.source_max_bytes,
+            "TENDRIL_SCRIPT_SOURCE_TIMEOUT",
+            "TENDRIL_SCRIPT_SOURCE_MAX_BYTES",
+        )
+
+
+class Endpoint(BaseModel):
+    """Where a source lies."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    uri: str = Field(min_length=1, description="The URI, http or https.")
+
+
+class Source(BaseModel):
+    """A script that lies elsewhere."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str | None = Field(None, description="The source's name, for people.")
+    endpoint: Annotated[str, Field(min_length=1)] | Endpoint = Field(
+        description="The URI, or an object with it."
+    )
+
+    @property
+    def uri(self) -> str:
+        """The URI in either of its forms."""
+        return self.endpoint if isinstance(self.endpoint, str) else self.endpoint.uri
+
+
+class In(Asked):
+    """One script."""
+
+    language: Literal["javascript", "js", "python"] = Field(
+        description="The language: JavaScript (an ES module, run by node) or Python (run by the "
+        "interpreter that this service runs on)."
+    )
+    code: str | None = Field(None, description="The script itself.")
+    source: Source | None = Field(None, description="Where the script lies.")
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if (self.code is None) == (self.source is None):
+            raise ValueError("give either 'code' or 'source'")
+        return self

@@ -1,0 +1,1 @@
+"""The shell tool: a command of the DSL, confined."""
