@@ -26,10 +26,15 @@ def fail(reason: str) -> Json:
     raise ExpressionError(reason)
 
 
+def number(value: Any) -> int:
+    """Return an item of a loop; that of a listen is an event, which counts for nothing."""
+    return value if isinstance(value, int) else 0
+
+
 PROGRAMS: dict[str, Callable[[Json, Mapping[str, Json]], Json]] = {
     "add one": lambda data, _: {"n": data["n"] + 1},
     "double": lambda data, _: {"n": data["n"] * 2},
-    "add variables": lambda data, a: {"n": data["n"] + a.get("item", 0) + a.get("index", 0)},
+    "add variables": lambda data, a: {"n": data["n"] + number(a.get("item")) + a.get("index", 0)},
     "add context": lambda data, a: {"n": data["n"] + a["context"]["n"]},
     "status": lambda data, a: {"n": data["n"] + a.get("error", {"status": 0})["status"]},
     "even": lambda data, _: data["n"] % 2 == 0,
@@ -218,8 +223,8 @@ class Reference:
         wanted = [each["with"]["type"] for each in ([to["one"]] if kind == "one" else to[kind])]
         while wanted:
             event = self.heard(at, wanted)
-            output, inner = event["data"], {**names, "event": event["data"], "index": len(outputs)}
-            each = task.get("foreach", {})
+            each, output = task.get("foreach", {}), event["data"]
+            inner = {**names, each.get("item", "item"): output, "index": len(outputs)}
             if "do" in each:
                 output = self.sequence(each["do"], f"{at}/foreach/do", output, inner)
             if "output" in each:
