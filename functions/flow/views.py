@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from functions.host.ledger.rows import Entry, FlowRow, Letter, RunRow, TaskRow
 
 
-def moment(seconds: float | None) -> str | None:
+def moment(seconds: float | None, timespec: str = "milliseconds") -> str | None:
     """Return an RFC 3339 time."""
     if seconds is None:
         return None
-    text = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    text = datetime.fromtimestamp(seconds, UTC).isoformat(timespec=timespec)
     return text.replace("+00:00", "Z")
 
 
@@ -173,7 +173,7 @@ async def task_view(row: TaskRow, blobs: Blobs) -> TaskView:
         version=row.version,
         state=row.state,
         attempt=row.attempt,
-        requestedAt=moment(row.requested_at),
+        requestedAt=moment(row.requested_at, "microseconds"),
         input=await blobs.unpack(row.input),
         outcome=await _outcome_view(row, blobs),
     )
@@ -187,10 +187,10 @@ async def _outcome_view(row: TaskRow, blobs: Blobs) -> dict[str, Any] | None:
 
 
 def entry_view(seq: int, entry: Entry) -> EntryView:
-    """Show a history entry."""
+    """Show a history entry, at the very time that the run's expressions saw."""
     return EntryView(
         seq=seq,
-        at=moment(entry.at),
+        at=moment(entry.at, "microseconds"),
         kind=entry.kind,
         task=entry.reference,
         instance=entry.instance,

@@ -85,7 +85,7 @@ def _case(run: dict[str, Json], history: list[dict[str, Json]]) -> dict[str, Jso
         "name": f"run {run['id']}",
         "input": run["input"],
         "run": run["id"],
-        "started": run["startedAt"],
+        "started": history[0]["at"],
         "expect": {
             **end,
             "events": [{"type": each["type"]} for each in emitted],
