@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from events.flow.finding import Finding, in_order
+from events.flow.rules.elsewhere import unfetchable
 from events.flow.rules.expressions import uncompilable
 from events.flow.rules.functions import misfits
 from events.flow.rules.names import undefined
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from events.flow.catalog import Catalog
     from events.flow.parse import Parsed
+    from events.source import Path
 
 __all__ = ["NOT_YET", "Finding", "check"]
 
@@ -28,6 +30,7 @@ def check(
     parsed: Parsed,
     catalog: Catalog,
     compile: Callable[[str], None],  # noqa: A002 - it compiles
+    within: Path = (),
 ) -> list[Finding]:
     """Return everything that keeps the flow from running, in the file's order.
 
@@ -35,10 +38,12 @@ def check(
         parsed: The flow.
         catalog: The functions that it may call.
         compile: Raises ExpressionError for a jq program that does not compile.
+        within: The part of the definition that is of interest: all of it, or one function.
     """
     wrong = [
         *misordered(parsed),
         *undefined(parsed),
+        *unfetchable(parsed),
         *misfits(parsed, catalog),
         *unrunnable(parsed, catalog),
         *meaningless(parsed),
@@ -46,4 +51,4 @@ def check(
         *uncompilable(parsed, compile),
         *not_yet(parsed),
     ]
-    return in_order(finding(parsed, words) for words in wrong)
+    return in_order(finding(parsed, words) for words in wrong if words[0].below(within))

@@ -35,6 +35,10 @@ class Place:
         """The object or list around it."""
         return Place(self.path[:-1], min(self.task, max(len(self.path) - 1, 0)), self.whole)
 
+    def below(self, path: Path) -> bool:
+        """Tell whether it is at a path or inside."""
+        return self.path[: len(path)] == path
+
     def __str__(self) -> str:
         """Say where, for instance `'with.method' of task 'ask'`."""
         owner = f"task '{self.path[self.task - 1]}'" if self.task else self.whole

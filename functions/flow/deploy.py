@@ -11,6 +11,7 @@ from events.flow.correlate import exact_type, filters_of
 from events.flow.parse import FlowError, parse
 from events.flow.syntax.run import PROCESSES
 from events.flow.timetable import timetable_of
+from functions.flow.imports import completed
 from functions.host.catalog import load
 from functions.host.faults import Refused
 from functions.host.ledger.rows import Door, FlowRow, Schedule
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from events.flow.catalog import Catalog
     from events.flow.parse import Finding, Parsed
+    from functions.flow.imports import Complete
     from functions.host.assembly import Platform
 
 
@@ -29,8 +31,12 @@ async def deploy(platform: Platform, text: str) -> tuple[FlowRow, bool]:
     Refused 400 lists every finding with line and column; 409 says that the version exists
     with other content.
     """
-    parsed = _checked(platform, text)
-    row = _row(parsed, text, load(platform.settings.tools))
+    parsed = _parsed(text)
+    known = await platform.ledger.flow(parsed.digest)
+    if known is not None:
+        return known, False  # as it was deployed: what it refers to is not fetched again
+    complete = await _checked(platform, parsed)
+    row = _row(complete, text, load(platform.settings.tools))
     doors, schedule = _doors(row, parsed), _schedule(row, parsed)
     answer = await platform.ledger.deploy(row, doors, schedule)
     if answer == "conflict":
@@ -45,15 +51,25 @@ async def deploy(platform: Platform, text: str) -> tuple[FlowRow, bool]:
     return row, answer == "created"
 
 
-def _checked(platform: Platform, text: str) -> Parsed:
+def _parsed(text: str) -> Parsed:
     try:
-        parsed = parse(text, "flow")
+        return parse(text, "flow")
     except FlowError as error:
         raise _wrong(error.findings) from error
-    findings = check(parsed, load(platform.settings.tools), platform.jq.compile)
+
+
+async def _checked(platform: Platform, parsed: Parsed) -> Complete:
+    catalog = load(platform.settings.tools)
+    findings = check(parsed, catalog, platform.jq.compile)
     if findings:
         raise _wrong(findings)
-    return parsed
+    try:
+        complete = await completed(parsed, platform.settings.egress_allow)
+    except FlowError as error:
+        raise _wrong(error.findings) from error
+    if findings := complete.check(catalog, platform.jq.compile):
+        raise _wrong(findings)
+    return complete
 
 
 def _wrong(findings: list[Finding]) -> Refused:
@@ -66,7 +82,8 @@ def _wrong(findings: list[Finding]) -> Refused:
     return Refused(400, "The flow is wrong", f"{where}: {first.message}", errors=errors)
 
 
-def _row(parsed: Parsed, text: str, catalog: Catalog) -> FlowRow:
+def _row(complete: Complete, text: str, catalog: Catalog) -> FlowRow:
+    parsed, imports = complete.parsed, complete.imports.definition()
     document = parsed.definition["document"]
     return FlowRow(
         digest=parsed.digest,
@@ -76,8 +93,9 @@ def _row(parsed: Parsed, text: str, catalog: Catalog) -> FlowRow:
         title=document.get("title", ""),
         definition=parsed.definition,
         source=text,
-        functions=dict(_pins(parsed.definition, catalog)),
+        functions=dict(_pins([parsed.definition, imports], catalog)),
         deployed_at=time.time(),
+        imports=imports,
     )
 
 

@@ -57,6 +57,7 @@ async def show_flow(
         source=row.source,
         versions=versions,
         functions=row.functions,
+        imports=row.imports,
     )
 
 

@@ -42,6 +42,7 @@ class FlowDetail(FlowView):
     source: str
     versions: list[str]
     functions: dict[str, str] = Field(description="the functions it calls, pinned")
+    imports: dict[str, Any] = Field(description="what it refers to elsewhere, as it was then")
 
 
 class RunView(BaseModel):

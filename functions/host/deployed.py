@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from events.flow.syntax import Flow
+from events.flow.syntax.imports import Imports
 
 if TYPE_CHECKING:
     from functions.host.ledger import Ledger
@@ -41,7 +42,8 @@ class Deployments:
             row = await self._ledger.flow(digest)
             if row is None:
                 raise LookupError(f"the ledger has no flow with digest {digest}")
-            found = Deployed(row, Flow.model_validate(row.definition))
+            flow = Flow.model_validate(row.definition)
+            found = Deployed(row, flow.importing(Imports.model_validate(row.imports)))
             self._known[digest] = found
             if len(self._known) > _KEPT:
                 self._known.popitem(last=False)

@@ -33,7 +33,8 @@ NOW = 1_000.0
 
 
 def flow(version: str = "1.0.0", digest: str = "sha256:a") -> FlowRow:
-    return FlowRow(digest, "shop", "order", version, "", {"do": []}, "do: []", {}, NOW)
+    imports = {"schemas": {"https://schema": {"type": "object"}}}
+    return FlowRow(digest, "shop", "order", version, "", {"do": []}, "do: []", {}, NOW, imports)
 
 
 def run(run_id: str = "r1") -> RunRow:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from events.flow import authentications
-from events.flow.catalog import Catalog, UnknownFunction
+from events.flow.catalog import DEFAULT, Catalog, UnknownFunction
 from events.flow.expressions import is_expression
 from events.flow.finding import did_you_mean
 from events.flow.misfit import Misfit, misfits_of
@@ -53,8 +53,6 @@ class _Calls:
             yield from self._own(visit, task, own)
         elif task.call in BUILT_IN and not self._executed(task.call):
             yield visit.place(), refusal(str(visit.place()), f"call: {task.call}")
-        elif "://" in task.call:
-            yield visit.place("call"), refusal(str(visit.place()), "call: <a URL>")
         elif not self._elsewhere(task.call):
             yield from self._cataloged(visit, task)
 
@@ -62,13 +60,19 @@ class _Calls:
         return any(function.name == protocol for function in self.catalog.functions)
 
     def _elsewhere(self, call: str) -> bool:
+        """Tell whether a function is fetched, so that nobody knows it before a deployment."""
         catalogs = (self.flow.use and self.flow.use.catalogs) or {}
-        return call.partition("@")[2] in catalogs  # refused where it is defined
+        catalog = call.partition("@")[2]
+        return "://" in call or catalog in catalogs or catalog not in {"", DEFAULT}
 
     def _own(self, visit: Visit, task: CallTask, own: TaskBase) -> Iterator[Words]:
-        schema = own.input.schema_ if own.input else None
-        if schema is not None and schema.resource is None:
-            yield from unfitting(visit, task.with_, schema.document, unknown_in(self.flow))
+        if own.input is None or own.input.schema_ is None:
+            return
+        try:
+            schema = self.flow.document_of(own.input.schema_)
+        except LookupError:
+            return  # it is fetched when the flow is deployed
+        yield from unfitting(visit, task.with_, schema, unknown_in(self.flow))
 
     def _cataloged(self, visit: Visit, task: CallTask) -> Iterator[Words]:
         place = visit.place("call")

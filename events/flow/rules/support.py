@@ -33,18 +33,12 @@ NOT_YET_IN_TASKS: Final = (
     Feature("listen.to", name="listen"),
     Feature("run.script.source.endpoint.authentication"),
     Feature("run.workflow", name="run: workflow"),
-    Feature("input.schema.resource"),
-    Feature("output.schema.resource"),
-    Feature("export.schema.resource"),
 )
 NOT_YET_IN_FLOWS: Final = (
     Feature("schedule.on.all"),
     Feature("schedule.on.any"),
     Feature("schedule.on.one.correlate"),
-    Feature("use.catalogs"),
     Feature("use.secrets"),
-    Feature("input.schema.resource"),
-    Feature("output.schema.resource"),
 )
 NOT_YET_ARGUMENTS: Final = ("secrets", "authorization")
 """Arguments of expressions that are not bound yet."""

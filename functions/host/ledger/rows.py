@@ -58,6 +58,8 @@ class FlowRow:
     functions: dict[str, str]
     """Catalog functions as the flow names them, and the versions they were pinned to."""
     deployed_at: float
+    imports: dict[str, Any] = field(default_factory=dict)
+    """What it refers to elsewhere, as it was then: `events.flow.syntax.imports.Imports`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,8 +134,6 @@ def test_every_refusal_of_the_table_is_used() -> None:
         {"schedule": {"on": {"all": []}}},
         {"schedule": {"on": {"any": []}}},
         {"schedule": {"on": {"one": {"with": {"type": "t"}, "correlate": {}}}}},
-        {"input": {"schema": {"resource": {"endpoint": "https://x"}}}},
-        {"output": {"schema": {"resource": {"endpoint": "https://x"}}}},
     ]
     tasks = {
         "auth": {
@@ -144,8 +142,6 @@ def test_every_refusal_of_the_table_is_used() -> None:
                 "method": "get",
                 "endpoint": {"uri": "https://x", "authentication": {"bearer": {"token": "t"}}},
             },
-            "output": {"schema": {"resource": {"endpoint": "https://x"}}},
-            "export": {"schema": {"resource": {"endpoint": "https://x"}}},
         },
         "script": {
             "run": {

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from functions.host.ledger.postgres.connections import Database
 
 _COLUMNS: Final = (
-    "digest, namespace, name, version, title, definition, source, functions, deployed_at"
+    "digest, namespace, name, version, title, definition, source, functions, deployed_at, imports"
 )
 
 
@@ -35,7 +35,7 @@ async def deploy(
     if known := await found.fetchone():
         return "same" if known[0] == flow.digest else "conflict"
     await db.execute(
-        f"INSERT INTO flows ({_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",  # noqa: S608
+        f"INSERT INTO flows ({_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",  # noqa: S608
         (
             flow.digest,
             flow.namespace,
@@ -46,6 +46,7 @@ async def deploy(
             flow.source,
             orjson.dumps(flow.functions).decode(),
             flow.deployed_at,
+            orjson.dumps(flow.imports).decode(),
         ),
     )
     if doors:

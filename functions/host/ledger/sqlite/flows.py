@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     from functions.host.ledger.port import Deployed
 
-_COLUMNS = "digest, namespace, name, version, title, definition, source, functions, deployed_at"
+_COLUMNS = (
+    "digest, namespace, name, version, title, definition, source, functions, deployed_at, imports"
+)
 
 
 def deploy(
@@ -29,7 +31,7 @@ def deploy(
     if known:
         return "same" if known[0] == flow.digest else "conflict"
     db.execute(
-        f"INSERT INTO flows ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constant names
+        f"INSERT INTO flows ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constant names
         (
             flow.digest,
             flow.namespace,
@@ -40,6 +42,7 @@ def deploy(
             flow.source,
             orjson.dumps(flow.functions).decode(),
             flow.deployed_at,
+            orjson.dumps(flow.imports).decode(),
         ),
     )
     db.executemany(
@@ -125,6 +128,6 @@ def _one(db: sqlite3.Connection, where: str, arguments: tuple[str, ...]) -> Flow
 
 def _flow(row: tuple[object, ...]) -> FlowRow:
     values = list(row)
-    values[5] = orjson.loads(str(values[5]))
-    values[7] = orjson.loads(str(values[7]))
+    for packed in (5, 7, 9):
+        values[packed] = orjson.loads(str(values[packed]))
     return FlowRow(*values)  # type: ignore[arg-type]

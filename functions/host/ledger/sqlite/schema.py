@@ -68,7 +68,10 @@ CREATE TABLE forks (
     run TEXT, fork TEXT, scope TEXT, compete INTEGER, open INTEGER, PRIMARY KEY (run, fork)
     ) WITHOUT ROWID;
 """
-_MIGRATIONS: Final = (_TABLES, _SCHEDULES, _FORKS)
+_IMPORTS: Final = """
+ALTER TABLE flows ADD COLUMN imports TEXT NOT NULL DEFAULT '{}';
+"""
+_MIGRATIONS: Final = (_TABLES, _SCHEDULES, _FORKS, _IMPORTS)
 """What makes each version from the one before, version 1 first."""
 VERSION: Final = len(_MIGRATIONS)
 
