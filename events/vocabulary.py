@@ -45,6 +45,11 @@ def event_key(source: str, event_id: str) -> str:
     return identify("event", source, event_id)
 
 
+def child_id(parent: str, instance: str, attempt: int) -> str:
+    """Return the id of the run that one attempt at a task instance starts."""
+    return identify("child", parent, instance, attempt)
+
+
 def hop_id(run: str, instance: str, attempt: int) -> str:
     """Return the id of the event that asks for one attempt at one task instance."""
     return identify("hop", run, instance, attempt)

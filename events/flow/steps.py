@@ -140,6 +140,23 @@ class Consumption:
 
 
 @dataclass(frozen=True, slots=True)
+class ChildRequest:
+    """An effect: start a run of another flow.
+
+    Its end is told as TaskCompleted or TaskFaulted of this instance; not awaited, its start is.
+    """
+
+    instance: str
+    reference: str
+    namespace: str
+    name: str
+    version: str
+    """A version of that flow, or `latest`."""
+    input: Json
+    awaited: bool
+
+
+@dataclass(frozen=True, slots=True)
 class EventEmission:
     """An effect: publish one CloudEvent on the broker."""
 
@@ -155,9 +172,9 @@ class Record:
     """One line of a run's history.
 
     Kinds: `task.started`, `task.completed`, `task.skipped`, `task.faulted` (an error left it),
-    `task.requested`, `task.waiting` (until a time), `task.listening`, `task.retried` (a try will
-    do its tasks once more), `task.caught`, `event.emitted`, `event.heard` (and consumed),
-    `extension.unfit` (its `when` failed on the task).
+    `task.requested` (of a tool, or of a flow), `task.waiting` (until a time), `task.listening`,
+    `task.retried` (a try will do its tasks once more), `task.caught`, `event.emitted`,
+    `event.heard` (and consumed), `extension.unfit` (its `when` failed on the task).
     """
 
     kind: str
@@ -225,3 +242,4 @@ class Step:
     consumed: tuple[Consumption, ...] = ()
     deaf: tuple[str, ...] = ()
     """Instances of listens of earlier steps that are over."""
+    children: tuple[ChildRequest, ...] = ()

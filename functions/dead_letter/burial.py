@@ -12,9 +12,9 @@ import orjson
 from events.envelope import EnvelopeError, Event, to_structured
 from events.errors import ErrorType, Problem
 from events.vocabulary import TASK_REQUESTED, Hop, identify, read_hop
+from functions.host.ends import letter_id
 from functions.host.ledger.rows import Letter, LetterStatus, RunStatus, TaskState, Work
 from functions.host.outcomes import Outcome
-from functions.host.transitions import letter_id
 
 if TYPE_CHECKING:
     from functions.host.assembly import Platform

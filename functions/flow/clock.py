@@ -75,6 +75,8 @@ class Clock:
     async def _attend(self, work: Work, now: float) -> None:
         if work.task.state in {TaskState.RECORDED, TaskState.WAITING}:
             await self._settle(work)
+        elif work.task.state is TaskState.STARTING:
+            await self._settler.begin(work)
         elif await self._lost(work, now):
             await self._give_up(work, now)
         else:

@@ -9,7 +9,7 @@ import orjson
 from events.envelope import Event, parse
 from events.vocabulary import digest
 from functions.host.faults import Refused
-from functions.host.ledger.rows import Letter, LetterStatus
+from functions.host.ledger.rows import Letter, LetterStatus, TaskState
 
 if TYPE_CHECKING:
     from functions.host.assembly import Platform
@@ -54,7 +54,10 @@ async def _reopen(platform: Platform, letter: Letter, edited: Any) -> None:
             f"run {letter.run} no longer stands at {letter.instance}; GET /runs/{letter.run} "
             "says where it is",
         )
-    await platform.emitter.request([work])
+    if work.task.state is TaskState.STARTING:
+        await platform.settler.begin(work)
+    else:
+        await platform.emitter.request([work])
 
 
 async def _republish(platform: Platform, letter: Letter, edited: Any) -> None:

@@ -109,7 +109,9 @@ async def show_run(request: Request, run_id: str) -> RunDetail:
     """Show a run, and what it waits for."""
     platform: Platform = request.app.state.platform
     run = await _known(platform, run_id)
-    return await run_detail(run, await platform.ledger.tasks(run_id, closed=False), platform.blobs)
+    tasks = await platform.ledger.tasks(run_id, closed=False)
+    children = await platform.ledger.children(run_id)
+    return await run_detail(run, tasks, children, platform.blobs)
 
 
 @router.get("/runs/{run_id}/tasks")
@@ -163,11 +165,13 @@ async def _stream(
 
 @router.post("/runs/{run_id}/cancel", status_code=202)
 async def cancel_run(request: Request, run_id: str) -> RunView:
-    """Cancel a run: its open tasks end with it; 409 when it ended before."""
+    """Cancel a run: its open tasks and the runs it awaits end with it; 409 when it ended before."""
     platform: Platform = request.app.state.platform
     run = await platform.ledger.cancel(run_id, platform.clock())
     if run is None:
         raise _unknown(run_id)
+    if run.awaited:
+        await request.app.state.clock.tick()  # its parent has been told
     if run.status is not RunStatus.CANCELLED:
         raise Refused(409, "Already ended", f"run {run_id} is {run.status}")
     return await run_view(run, platform.blobs)

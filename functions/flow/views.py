@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field
 
+from functions.host.ledger.rows import NEVER
 from functions.host.outcomes import Outcome
 
 if TYPE_CHECKING:
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 
 
 def moment(seconds: float | None, timespec: str = "milliseconds") -> str | None:
-    """Return an RFC 3339 time."""
-    if seconds is None:
+    """Return an RFC 3339 time; None for one that is unknown or never comes."""
+    if seconds is None or seconds == NEVER:
         return None
     text = datetime.fromtimestamp(seconds, UTC).isoformat(timespec=timespec)
     return text.replace("+00:00", "Z")
@@ -45,6 +46,24 @@ class FlowDetail(FlowView):
     imports: dict[str, Any] = Field(description="what it refers to elsewhere, as it was then")
 
 
+class ParentView(BaseModel):
+    """The run that started another, and its task that did."""
+
+    run: str
+    instance: str
+    awaits: bool = Field(description="whether the task waits for the other run's end")
+
+
+class ChildView(BaseModel):
+    """A run that another one started."""
+
+    run: str
+    flow: str
+    status: str
+    instance: str = Field(description="the task that started it")
+    awaited: bool
+
+
 class RunView(BaseModel):
     """One run; `output` when it completed, `error` (RFC 7807) when it faulted."""
 
@@ -56,24 +75,30 @@ class RunView(BaseModel):
     error: dict[str, Any] | None = None
     startedAt: str | None = None  # noqa: N815 - JSON's case
     endedAt: str | None = None  # noqa: N815 - JSON's case
+    parent: ParentView | None = Field(None, description="the run that started it, if one did")
 
 
 class OpenView(BaseModel):
-    """One thing that a run has out: a task of a tool, or a timer."""
+    """One thing that a run has out: a task of a tool, a run of another flow, or a timer."""
 
     task: str
     instance: str
-    state: str = Field(description="requested, claimed, recorded, retrying or waiting (a timer)")
+    state: str = Field(
+        description="requested, claimed, recorded, retrying, waiting (a timer), starting or "
+        "awaiting (a run of another flow)"
+    )
     tool: str | None = None
     attempt: int
     since: str | None
     due: str | None = Field(description="when something happens to it by itself")
+    child: ChildView | None = Field(None, description="the run that it awaits")
 
 
 class RunDetail(RunView):
     """One run, and what it waits for."""
 
     open: list[OpenView] = []
+    children: list[ChildView] = Field([], description="the runs that it started")
 
 
 class TaskView(BaseModel):
@@ -143,17 +168,35 @@ async def run_view(row: RunRow, blobs: Blobs) -> RunView:
         error=row.error,
         startedAt=moment(row.started_at),
         endedAt=moment(row.ended_at),
+        parent=ParentView(run=row.parent, instance=row.caller, awaits=row.awaited)
+        if row.parent
+        else None,
     )
 
 
-async def run_detail(row: RunRow, tasks: Sequence[TaskRow], blobs: Blobs) -> RunDetail:
-    """Show a run with its open tasks; a run that ended has none."""
+async def run_detail(
+    row: RunRow, tasks: Sequence[TaskRow], children: Sequence[RunRow], blobs: Blobs
+) -> RunDetail:
+    """Show a run with its children and its open tasks; a run that ended has none of these."""
     view = await run_view(row, blobs)
     out = [] if row.ended_at is not None else tasks
-    return RunDetail(**view.model_dump(), open=[_open_view(task) for task in out])
+    started = [_child_view(child) for child in children]
+    awaited = {each.instance: each for each in started if each.awaited}
+    opened = [_open_view(task, awaited.get(task.instance)) for task in out]
+    return RunDetail(**view.model_dump(), open=opened, children=started)
 
 
-def _open_view(task: TaskRow) -> OpenView:
+def _child_view(row: RunRow) -> ChildView:
+    return ChildView(
+        run=row.id,
+        flow=f"{row.namespace}/{row.name}:{row.version}",
+        status=row.status,
+        instance=row.caller,
+        awaited=row.awaited,
+    )
+
+
+def _open_view(task: TaskRow, child: ChildView | None) -> OpenView:
     return OpenView(
         task=task.reference,
         instance=task.instance,
@@ -162,6 +205,7 @@ def _open_view(task: TaskRow) -> OpenView:
         attempt=task.attempt,
         since=moment(task.requested_at),
         due=moment(task.due_at),
+        child=child,
     )
 
 

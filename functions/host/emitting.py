@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from events.envelope import parse
 from functions.host.hops import hop_message
+from functions.host.ledger.rows import Work
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from events.envelope import Event, Message
     from functions.host.blobs import Blobs
     from functions.host.ledger import Ledger
-    from functions.host.ledger.rows import RunRow, Work
+    from functions.host.ledger.rows import RunRow, Transition
     from functions.host.sink import Sink
 
 _BY_SINK_EVERY: Final = 100
@@ -32,6 +33,12 @@ class Opened:
 
 
 NOTHING: Final = Opened(outbox=False)
+
+
+def opened_by(run: RunRow, written: Transition) -> Opened:
+    """Return what a transition left to emit."""
+    requests = [Work(task, run) for task in written.requests]
+    return Opened(requests, outbox=bool(written.outbox))
 
 
 class Emitter:

@@ -22,17 +22,27 @@ class Outcome:
     retry_after: float | None = None
     """Seconds a provider asked us to wait."""
     work_ms: float = 0.0
+    blame: tuple[str, str] | None = None
+    """The run and the instance of the task that the problem is about, where that is not the one
+    whose outcome this is: what redrive has to do once more."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the form the ledger records."""
         problem = self.problem.to_json() if self.problem else None
-        return {"output": self.output, "problem": problem, "workMs": self.work_ms}
+        about = {"blame": list(self.blame)} if self.blame else {}
+        return {"output": self.output, "problem": problem, "workMs": self.work_ms, **about}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Outcome:
         """Read a recorded outcome."""
         problem = Problem.from_json(value["problem"]) if value["problem"] else None
-        return cls(output=value["output"], problem=problem, work_ms=value["workMs"])
+        blame = value.get("blame")
+        return cls(
+            output=value["output"],
+            problem=problem,
+            work_ms=value["workMs"],
+            blame=(blame[0], blame[1]) if blame else None,
+        )
 
     def signal(self, instance: str) -> Signal:
         """Return what `advance` is told."""

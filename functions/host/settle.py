@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
-
-import orjson
 
 from events.errors import RetryableError, ToolError
 from events.flow.advance import StaleSignal
 from events.flow.steps import MACHINE
-from functions.host.emitting import NOTHING, Opened
-from functions.host.faults import SinkUnavailable
+from functions.host.children import Children
+from functions.host.emitting import NOTHING, Opened, opened_by
 from functions.host.jq import NotYetError
-from functions.host.ledger import LedgerUnavailable
-from functions.host.ledger.rows import RunStatus, TaskState, Work
+from functions.host.ledger.rows import TaskState, Work
+from functions.host.onward import Onward, still_ours
 from functions.host.outcomes import Outcome
 from functions.host.transitions import JOINED
 
@@ -26,10 +23,9 @@ if TYPE_CHECKING:
     from functions.host.blobs import Blobs
     from functions.host.emitting import Emitter
     from functions.host.ledger import Ledger
-    from functions.host.ledger.rows import Join, RunRow, TaskRow, Transition
+    from functions.host.ledger.rows import Join, RunRow, Transition
     from functions.host.stepping import Scope, Stepper
 
-log = logging.getLogger(__name__)
 _PATIENCE: Final = 0.05
 """Seconds an outcome waits for `advance`, so that one transaction can write both."""
 
@@ -50,16 +46,16 @@ class Settler:
     ) -> None:
         self._ledger, self._blobs, self._stepper = ledger, blobs, stepper
         self._emitter, self._clock, self._lease = emitter, clock, lease
-        self._near = soon
-        self._waits: set[asyncio.Task[None]] = set()
+        children = Children(ledger, blobs, stepper, clock)
+        self._onward = Onward(ledger, blobs, children, emitter, clock, self.settle, soon=soon)
 
     async def start(self, run: RunRow) -> tuple[RunRow, Opened]:
         """Open a run and take its first step; a run that exists answers with what is open."""
         first = await self._stepper.first(run)
         opened, created = await self._ledger.open(run, first)
         if created:
-            self._expect(opened, first)
-            return opened, _opened(opened, first)
+            self._onward.expect(opened, first)
+            return opened, opened_by(opened, first)
         return opened, Opened(await self._ledger.requests_after(opened.id, ""))
 
     async def finish(self, work: Work, outcome: Outcome, scope: Scope | None) -> Opened | None:
@@ -106,10 +102,10 @@ class Settler:
         """
         committing = asyncio.ensure_future(self._ledger.transit(written))
         await asyncio.sleep(0)  # from here it is on its way
-        opened = await self._emitter.made(_opened(run, written))
+        opened = await self._emitter.made(opened_by(run, written))
         if not await committing:
             return None
-        self._expect(run, written)
+        self._onward.expect(run, written)
         if written.join is not None:
             return await self._joined(run, written.join, opened)
         return opened
@@ -122,31 +118,13 @@ class Settler:
         following = await self.settle(fork)
         return Opened(following.requests, outbox=opened.outbox or following.outbox)
 
-    def _expect(self, run: RunRow, written: Transition) -> None:
-        """Fire what is due soon from here; the clock would find it up to a sweep too late."""
-        for timer in written.timers:
-            wait = timer.due_at - self._clock()
-            if wait < self._near:
-                task = asyncio.create_task(self._fire(Work(timer, run), wait))
-                self._waits.add(task)
-                task.add_done_callback(self._waits.discard)
-
-    async def _fire(self, work: Work, wait: float) -> None:
-        await asyncio.sleep(wait)
-        try:
-            now = await self._ledger.task(work.task.run, work.task.instance)
-            if now and _still_ours(now, work):
-                opened = await self.settle(now)
-                await self._emitter.emit(now.run, opened, reply=False)
-        except (LedgerUnavailable, SinkUnavailable) as error:
-            log.info("timer %s is left to the clock: %s", work.task.instance, error)
-        except Exception:
-            log.exception("timer %s of run %s", work.task.instance, work.run.id)
+    async def begin(self, work: Work) -> None:
+        """Open the child run that a STARTING row asks for, and go on from there."""
+        await self._onward.begin(work)
 
     def close(self) -> None:
-        """Leave the timers that are not due to the clock."""
-        for task in self._waits:
-            task.cancel()
+        """Leave what is not done to the clock."""
+        self._onward.close()
 
     async def settle(self, work: Work) -> Opened:
         """Advance from a RECORDED row, or a WAITING one that is due; return what it opened.
@@ -169,7 +147,7 @@ class Settler:
             if opened := await self._commit(work.run, written):
                 return opened
             now = await self._ledger.task(work.task.run, work.task.instance)
-            if not _still_ours(now, work):
+            if not still_ours(now, work):
                 return await self._emitter.reopened(work)
 
     async def _computed(self, work: Work, scope: Scope) -> Transition | None:
@@ -184,19 +162,8 @@ class Settler:
             joined = Outcome(output=[await self._blobs.unpack(each) for each in outputs])
             return await self._stepper.in_thread(work, joined, scope)
         told = Outcome.from_json(await self._blobs.unpack(outcome))
-        blame = None if work.task.tool else await self._blamed(work)
+        blame = await self._ledger.task(*told.blame) if told.blame else None
         return await self._stepper.in_thread(work, told, scope, blame)
-
-    async def _blamed(self, fork: Work) -> TaskRow | None:
-        """Return the task that a faulted branch ended with; None where it was no task's fault."""
-        instance = orjson.loads(fork.task.input)
-        found = await self._ledger.task(fork.run.id, instance) if instance else None
-        return found.task if found else None
-
-
-def _opened(run: RunRow, written: Transition) -> Opened:
-    requests = [Work(task, run) for task in written.requests]
-    return Opened(requests, outbox=bool(written.outbox))
 
 
 def _result(step: asyncio.Future[Transition]) -> Transition | None:
@@ -205,12 +172,3 @@ def _result(step: asyncio.Future[Transition]) -> Transition | None:
         return step.result()
     except (StaleSignal, ToolError):
         return None
-
-
-def _still_ours(now: Work | None, work: Work) -> bool:
-    return (
-        now is not None
-        and now.run.status is RunStatus.RUNNING
-        and now.task.state is work.task.state
-        and now.task.token == work.task.token
-    )

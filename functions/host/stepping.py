@@ -71,11 +71,11 @@ class Stepper:
         return await self._next(work, outcome, scope, self._advance_here)
 
     async def in_thread(
-        self, work: Work, outcome: Outcome, scope: Scope, blame: TaskRow | None = None
+        self, work: Work, outcome: Outcome, scope: Scope, blame: Work | None = None
     ) -> Transition:
         """Return the same, however long it takes; StaleSignal: the scope has moved on.
 
-        `blame` is the task of a branch that the fault of its fork is about.
+        `blame` is the task of a branch or of a child run that a fault is about.
         """
         return await self._next(work, outcome, scope, self._advance_in_thread, blame)
 
@@ -85,7 +85,7 @@ class Stepper:
         outcome: Outcome,
         scope: Scope,
         advance_: Advance,
-        blame: TaskRow | None = None,
+        blame: Work | None = None,
     ) -> Transition:
         packed, rev = scope
         state = await self._blobs.unpack(packed)
@@ -93,7 +93,7 @@ class Stepper:
         signal = outcome.signal(work.task.instance)
         step = await self._step(work.run, state, signal, now, advance_)
         about = await self._settled(work.run, work.task, rev, now)
-        about = replace(about, work_ms=outcome.work_ms, blame=blame)
+        about = replace(about, work_ms=outcome.work_ms, problem=outcome.problem, blame=blame)
         return await transition(step, about, self._blobs)
 
     async def fire(self, work: Work, scope: Scope) -> Transition:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-
-import orjson
 
 from events.envelope import create, to_structured
 from events.flow.steps import EventEmission, Record, ScopeCompleted, ScopeFaulted
 from events.vocabulary import digest, hop_id, identify
-from functions.host.hops import rfc3339
+from functions.host import ends
 from functions.host.ledger.rows import (
+    WORKFLOW,
     Entry,
     Join,
-    Letter,
-    LetterStatus,
     Outgoing,
     RunRow,
     RunStatus,
@@ -24,6 +20,7 @@ from functions.host.ledger.rows import (
     TaskRow,
     TaskState,
     Transition,
+    Work,
 )
 from functions.host.outcomes import Outcome
 
@@ -31,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
 
     from events.errors import Problem
-    from events.flow.steps import Branch, Step, TaskRequest, TimerRequest
+    from events.flow.steps import Branch, ChildRequest, Step, TaskRequest, TimerRequest
     from functions.host.blobs import Blobs
     from functions.host.deployed import Deployed
 
@@ -52,8 +49,18 @@ class Settled:
     now: float
     grace: float
     work_ms: float = 0.0
-    blame: TaskRow | None = None
-    """The task of a branch whose fault this follows: its dead letter is about that one."""
+    problem: Problem | None = None
+    """The error that the task ended with."""
+    blame: Work | None = None
+    """The task of a branch or of a child run whose fault this follows: its dead letter is about
+    that one."""
+
+    @property
+    def failed(self) -> Work | None:
+        """The task that a fault is about, if it is any task's."""
+        if self.blame is None and self.task and self.task.tool:
+            return Work(self.task, self.run)
+        return self.blame
 
     @property
     def scope(self) -> str:
@@ -64,15 +71,13 @@ class Settled:
 async def transition(step: Step, about: Settled, blobs: Blobs) -> Transition:
     """Return everything that one step writes."""
     run, task, status = about.run, about.task, step.status
-    output = error = letter = join = ended = None
+    output = error = join = ended = None
     if step.branch is not None:
         join = await _join(step.branch, status, about, blobs)
     elif isinstance(status, ScopeCompleted):
         ended, output = RunStatus.COMPLETED, await blobs.pack(status.output, run.id)
     elif isinstance(status, ScopeFaulted):
         ended, error = RunStatus.FAULTED, status.problem.to_json()
-        called = about.blame or (task if task and task.tool else None)
-        letter = letter_of(run, called, status.problem, about.now)
     made = [each async for each in _made(step, about, about.scope, blobs)]
     return Transition(
         run=run.id,
@@ -83,17 +88,19 @@ async def transition(step: Step, about: Settled, blobs: Blobs) -> Transition:
         closes=task.instance if task else None,
         token=task.token if task else 0,
         timers=tuple([row for each in made for row in each.timers]),
-        also_closes=step.closes,
+        also_closes=(*step.closes, *ends.outlived(about, status)),
         requests=tuple([row for each in made for row in each.requests]),
         outbox=tuple([event for each in made for event in each.outbox]),
         entries=_entries(step, about),
         ended=ended,
         output=output,
         error=error,
-        letter=letter,
+        letter=ends.letter(step, about),
         scopes=tuple([each.row for each in made if each.row]),
         shuts=tuple((each.fork, _prefix(each)) for each in step.shuts),
         join=join,
+        children=tuple([row for each in made for row in each.children]),
+        tells=await ends.telling(status, about, blobs) if ended and run.awaited else None,
     )
 
 
@@ -105,6 +112,7 @@ class _Made:
     timers: Sequence[TaskRow]
     outbox: Sequence[Outgoing]
     row: ScopeRow | None
+    children: Sequence[TaskRow]
 
 
 async def _made(step: Step, about: Settled, scope: str, blobs: Blobs) -> AsyncIterator[_Made]:
@@ -130,6 +138,7 @@ async def _made(step: Step, about: Settled, scope: str, blobs: Blobs) -> AsyncIt
         [_timer(timer, about, scope) for timer in step.timers],
         [await _outgoing(emission, run, blobs) for emission in step.emissions],
         row,
+        [await _starting(child, about, scope, blobs) for child in step.children],
     )
 
 
@@ -139,9 +148,10 @@ def _prefix(branch: Branch) -> str:
 
 async def _join(branch: Branch, status: object, about: Settled, blobs: Blobs) -> Join | None:
     """Return what a branch's end tells its fork; None while it goes on."""
-    run, failed = about.run, about.blame or about.task
+    run, failed = about.run, about.failed
     if isinstance(status, ScopeFaulted):
-        told: Outcome | None = Outcome(problem=status.problem)
+        blame = (failed.run.id, failed.task.instance) if failed else None
+        told: Outcome | None = Outcome(problem=status.problem, blame=blame)
     elif isinstance(status, ScopeCompleted):
         told = Outcome(output=status.output) if branch.compete else None
     else:
@@ -158,7 +168,7 @@ async def _join(branch: Branch, status: object, about: Settled, blobs: Blobs) ->
         edition=0,
         event_id=hop_id(run.id, branch.fork, 1),
         cause=about.task.event_id if about.task else "",
-        input=orjson.dumps(failed.instance if failed and failed.tool else None).decode(),
+        input="null",
         input_digest="",
         state=TaskState.RECORDED,
         due_at=about.now + about.grace,
@@ -216,6 +226,35 @@ def _timer(timer: TimerRequest, about: Settled, scope: str) -> TaskRow:
     )
 
 
+async def _starting(child: ChildRequest, about: Settled, scope: str, blobs: Blobs) -> TaskRow:
+    run, task = about.run, about.task
+    asked = {
+        "namespace": child.namespace,
+        "name": child.name,
+        "version": child.version,
+        "input": child.input,
+        "await": child.awaited,
+    }
+    return TaskRow(
+        run=run.id,
+        instance=child.instance,
+        scope=scope,
+        reference=child.reference,
+        tool=WORKFLOW,
+        major=0,
+        version="",
+        attempt=1,
+        edition=0,
+        event_id=hop_id(run.id, child.instance, 1),
+        cause=task.event_id if task else "",
+        input=await blobs.pack(asked, run.id),
+        input_digest=digest(asked),
+        state=TaskState.STARTING,
+        due_at=about.now + about.grace,
+        requested_at=about.now,
+    )
+
+
 async def _outgoing(emission: EventEmission, run: RunRow, blobs: Blobs) -> Outgoing:
     attributes: dict[str, Any] = dict(emission.attributes)
     attributes.pop("specversion", None)
@@ -258,37 +297,3 @@ def _entry(record: Record, about: Settled) -> Entry:
     if task and task.tool and record.instance == task.instance and record.kind.startswith("task."):
         detail |= {"tool": task.tool, "attempt": task.attempt, "workMs": about.work_ms}
     return Entry(record.kind, about.now, record.reference, record.instance, detail)
-
-
-def letter_of(run: RunRow, task: TaskRow | None, problem: Problem, now: float) -> Letter:
-    """Return the dead letter of a fault that nobody caught."""
-    instance = task.instance if task else None
-    return Letter(
-        id=letter_id(run.id, instance, task.attempt if task else 0),
-        status=LetterStatus.OPEN,
-        reason=f"{problem.title}: {problem.detail}" if problem.detail else problem.title,
-        code=problem.status,
-        stored_at=now,
-        trigger="",
-        event=_letter_event(run, task, now),
-        run=run.id,
-        instance=instance,
-        tool=task.tool if task else None,
-        flow=f"{run.namespace}/{run.name}:{run.version}",
-    )
-
-
-def letter_id(run: str, instance: str | None, attempt: int) -> str:
-    """Return the id that every dead letter about one attempt shares, whoever stores it."""
-    return identify("letter", run, instance or "", attempt)
-
-
-def _letter_event(run: RunRow, task: TaskRow | None, now: float) -> dict[str, Any]:
-    return {
-        "specversion": "1.0",
-        "id": task.event_id if task else run.id,
-        "source": f"/flows/{run.namespace}/{run.name}",
-        "type": "dev.tendril.task.requested.v1" if task else "dev.tendril.run.started.v1",
-        "subject": task.instance if task else run.id,
-        "time": rfc3339(datetime.fromtimestamp(now, UTC)),
-    }

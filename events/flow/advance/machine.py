@@ -100,6 +100,7 @@ def _run(work: Work, happening: Happening | None) -> Step:
         tuple(work.subscriptions),
         tuple(work.consumed),
         tuple(work.deaf),
+        tuple(work.children),
     )
 
 

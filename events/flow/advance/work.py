@@ -12,6 +12,7 @@ from events.flow.advance.refusals import ExhaustedError, UnknownMachine
 from events.flow.steps import (
     MACHINE,
     Branch,
+    ChildRequest,
     Consumption,
     Evaluate,
     EventEmission,
@@ -65,6 +66,7 @@ class Work:
     subscriptions: list[Subscription] = field(default_factory=list)
     consumed: list[Consumption] = field(default_factory=list)
     deaf: list[str] = field(default_factory=list)
+    children: list[ChildRequest] = field(default_factory=list)
     forking: bool = False
     """Whether the task on top is a fork whose branches have not begun."""
 
@@ -151,11 +153,11 @@ class Work:
 
     def close(self, instance: str) -> None:
         """Close a timer or a request, which may be one that this very step made."""
-        timers = [timer for timer in self.timers if timer.instance != instance]
-        requests = [request for request in self.requests if request.instance != instance]
-        if len(timers) + len(requests) == len(self.timers) + len(self.requests):
+        made: list[list[Any]] = [self.timers, self.requests, self.children]
+        if all(each.instance != instance for effects in made for each in effects):
             self.closes.append(instance)
-        self.timers, self.requests = timers, requests
+        for effects in made:
+            effects[:] = [each for each in effects if each.instance != instance]
 
     def _deafen(self, instance: str) -> None:
         """End a listen, which may be one that this very step began."""

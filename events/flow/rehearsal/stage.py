@@ -13,10 +13,12 @@ from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, Final
 
+from events.errors import ErrorType, Problem
 from events.flow.advance import Bounds, advance
 from events.flow.advance.tasks.listen import listener
 from events.flow.steps import (
     Branch,
+    ChildRequest,
     Evaluate,
     EventEmission,
     EventHeard,
@@ -39,7 +41,6 @@ from events.vocabulary import event_key
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from events.errors import Problem
     from events.flow.syntax import Flow
 
 Json = Any
@@ -60,6 +61,12 @@ class Answer:
     never: bool = False
 
 
+def _absent(request: ChildRequest) -> Answer:
+    """Answer for a flow that is not part of the play."""
+    detail = f"no flow {request.namespace}/{request.name}:{request.version} is part of this play"
+    return Answer(problem=Problem(ErrorType.CONFIGURATION, 400, "Unknown flow", detail))
+
+
 @dataclass
 class Stage:
     """Plays one run; everything that happened is in its fields afterwards."""
@@ -76,6 +83,8 @@ class Stage:
     """Which of the things that are due at the same moment happens first, by their instance."""
     events: list[tuple[datetime, dict[str, Json]]] = field(default_factory=list)
     """What comes from outside, and when, the earliest first; what the run emits comes too."""
+    child: Callable[[ChildRequest], Answer] = _absent
+    """Answers each request for a run of another flow."""
     now: datetime = field(init=False)
     requests: list[TaskRequest] = field(default_factory=list)
     emissions: list[EventEmission] = field(default_factory=list)
@@ -103,8 +112,12 @@ class Stage:
             if step.branch is None and not isinstance(step.status, Running):
                 return step.status
             self._keep(step)
-            for request in _requests(step):
-                self._ask(request)
+            for part in _parts(step):
+                for request in part.requests:
+                    self.requests.append(request)
+                    self._answer(request.instance, self.answer(request))
+                for child in part.children:
+                    self._answer(child.instance, self.child(child))
         return Running()
 
     def step(self, state: State | None, signal: Signal) -> Step:
@@ -135,14 +148,12 @@ class Stage:
             return True
         return False
 
-    def _ask(self, request: TaskRequest) -> None:
-        self.requests.append(request)
-        answer = self.answer(request)
+    def _answer(self, instance: str, answer: Answer) -> None:
         if answer.never:
             return
-        signal: Signal = TaskCompleted(request.instance, answer.output)
+        signal: Signal = TaskCompleted(instance, answer.output)
         if answer.problem is not None:
-            signal = TaskFaulted(request.instance, answer.problem)
+            signal = TaskFaulted(instance, answer.problem)
         self._expect(self.now + answer.takes, signal)
 
     def _expect(self, due: datetime, signal: Signal) -> None:
@@ -183,6 +194,7 @@ class Stage:
         for shut in step.shuts:
             self._shut(shut)
         self.open |= {request.instance: own for request in step.requests}
+        self.open |= {child.instance: own for child in step.children}
         self.open |= {timer.instance: own for timer in step.timers}
         listens = {each.instance: own for each in step.subscriptions}
         self.open |= listens
@@ -226,10 +238,11 @@ class Stage:
         self._forks.pop(branch.fork, None)
 
 
-def _requests(step: Step) -> Iterator[TaskRequest]:
-    yield from step.requests
+def _parts(step: Step) -> Iterator[Step]:
+    """Yield a step and those of the branches that it begins."""
+    yield step
     for inner in step.branches:
-        yield from _requests(inner)
+        yield from _parts(inner)
 
 
 def _instance(signal: Signal) -> str:

@@ -32,7 +32,6 @@ class Feature:
 NOT_YET_IN_TASKS: Final = (
     Feature("listen.to", name="listen"),
     Feature("run.script.source.endpoint.authentication"),
-    Feature("run.workflow", name="run: workflow"),
 )
 NOT_YET_IN_FLOWS: Final = (
     Feature("schedule.on.all"),

@@ -7,7 +7,7 @@ from events.flow.syntax.base import TaskBase
 from events.flow.syntax.duration import Duration
 from events.flow.syntax.node import Fault, JsonMap, Maybe, Node
 from events.flow.syntax.resource import ExternalResource
-from events.flow.syntax.text import Flag
+from events.flow.syntax.text import Flag, Label, SemverOrLatest
 
 PROCESSES: Final = ("container", "script", "shell")
 """What is run by the function of the catalog that has its name; a workflow is a run of its own."""
@@ -68,9 +68,9 @@ class Shell(Node):
 class Subflow(Node):
     """Another flow to run."""
 
-    namespace: str
-    name: str
-    version: str
+    namespace: Label
+    name: Label
+    version: SemverOrLatest
     input: Maybe[JsonMap] = None
 
 

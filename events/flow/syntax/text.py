@@ -48,6 +48,9 @@ Label = Annotated[
     str, _form(_LABEL, "1 to 63 letters, digits and hyphens, a hyphen neither first nor last")
 ]
 Semver = Annotated[str, _form(_SEMVER, "a semantic version such as 1.0.0")]
+SemverOrLatest = Annotated[
+    str, _form(f"{_SEMVER}|latest", "a semantic version such as 1.0.0, or latest")
+]
 Expression = Annotated[str, _form(_EXPRESSION, "a runtime expression: ${ ... }")]
 Uri = Annotated[str, _form(_URI, "an absolute URI or URI template such as https://host/{id}")]
 UriOrExpression = Annotated[

@@ -6,12 +6,16 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from events.vocabulary import hop_id
-from functions.host.ledger.rows import RunStatus, TaskState
+import orjson
+
+from events.errors import ErrorType, Problem
+from events.vocabulary import child_id, hop_id
+from functions.host.ledger.rows import NEVER, WORKFLOW, RunStatus, TaskState
+from functions.host.outcomes import Outcome
 
 if TYPE_CHECKING:
     from events.vocabulary import Hop
-    from functions.host.ledger.rows import TaskRow, Work
+    from functions.host.ledger.rows import RunRow, TaskRow, Work
 
 
 class Verdict(Enum):
@@ -97,6 +101,36 @@ def given_up(task: TaskRow, outcome: str, now: float) -> TaskRow:
     )
 
 
+def adopted(task: TaskRow, outcome: str | None, at: float) -> TaskRow:
+    """Return a row whose child run is open: it waits for that, or has its outcome already."""
+    if outcome is None:
+        return replace(task, state=TaskState.AWAITING, due_at=NEVER)
+    return replace(task, state=TaskState.RECORDED, outcome=outcome, due_at=at)
+
+
+def awaiting(task: TaskRow) -> TaskRow:
+    """Return a row whose child run goes on after a fault."""
+    return replace(task, state=TaskState.AWAITING, due_at=NEVER, outcome=None, token=task.token + 1)
+
+
+def revivable(waiting: Work, child: RunRow) -> bool:
+    """Whether a run stands where the fault of this child left it."""
+    task = waiting.task
+    return (
+        waiting.run.status is RunStatus.FAULTED
+        and task.state is TaskState.CLOSED
+        and child.id == child_id(task.run, task.instance, task.attempt)
+    )
+
+
+def cancelled(child: RunRow) -> str:
+    """Return what the parent of a run that was cancelled is told; it is short, so packed as is."""
+    flow = f"{child.namespace}/{child.name}:{child.version}"
+    detail = f"run {child.id} of {flow} was cancelled"
+    problem = Problem(ErrorType.RUNTIME, 500, "Run cancelled", detail)
+    return orjson.dumps(Outcome(problem=problem).to_json()).decode()
+
+
 def reopened(task: TaskRow, at: float, edited: tuple[str, str] | None) -> TaskRow:
     """Return a redriven row: a new attempt, with the packed input and digest that were edited."""
     attempt = task.attempt + 1
@@ -108,7 +142,7 @@ def reopened(task: TaskRow, at: float, edited: tuple[str, str] | None) -> TaskRo
         event_id=hop_id(task.run, task.instance, attempt),
         input=packed,
         input_digest=digest,
-        state=TaskState.REQUESTED,
+        state=TaskState.STARTING if task.tool == WORKFLOW else TaskState.REQUESTED,
         token=task.token + 1,
         due_at=at,
         claims=0,

@@ -68,6 +68,17 @@ class Runs(Protocol):
     async def open(self, run: RunRow, first: Transition) -> tuple[RunRow, bool]:
         """Store a new run with its first transition, True; an id that exists, as it is, False."""
 
+    async def adopt(
+        self, work: Work, child: RunRow, first: Transition, outcome: str | None
+    ) -> bool:
+        """Open the child run that a STARTING row asks for; False when that no longer stands.
+
+        The row then awaits the child's end, or is RECORDED with an `outcome` that is given.
+        """
+
+    async def children(self, run_id: str) -> list[RunRow]:
+        """Return the runs that a run started, the oldest first."""
+
     async def run(self, run_id: str) -> RunRow | None:
         """Return a run."""
 
@@ -89,13 +100,22 @@ class Runs(Protocol):
         """Apply a transition if revision, token and run still stand; False changes nothing."""
 
     async def suspend(self, run_id: str, at: float) -> RunRow | None:
-        """Let a running run go no further; return it as it then is, None when there is none."""
+        """Let a running run, and those it awaits, go no further; return it as it then is.
+
+        None when there is none.
+        """
 
     async def resume(self, run_id: str, at: float) -> RunRow | None:
-        """Let a suspended run go on: what it has out is due at once, its timers that much later."""
+        """Let a suspended run, and those it awaits, go on.
+
+        What they have out is due at once, their timers that much later.
+        """
 
     async def cancel(self, run_id: str, at: float) -> RunRow | None:
-        """End a run and close its tasks; a run that ended stays as it is."""
+        """End a run, and those it awaits, and close their tasks; who awaits it is told.
+
+        A run that ended stays as it is.
+        """
 
     async def history(self, run_id: str, after: int) -> list[tuple[int, Entry]]:
         """Return the numbered history after entry `after`."""
@@ -140,7 +160,10 @@ class Tasks(Protocol):
     async def redrive(
         self, letter: Letter, at: float, edited: tuple[str, str] | None
     ) -> Work | None:
-        """Reopen the letter's task with a new attempt; None when it cannot be reopened."""
+        """Reopen the letter's task with a new attempt; None when it cannot be reopened.
+
+        The runs above that its fault ended wait for its run again.
+        """
 
 
 class Letters(Protocol):

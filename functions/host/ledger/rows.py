@@ -8,7 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
+
+NEVER: Final = float("inf")
+"""When a row is due that something else will surely tell."""
+WORKFLOW: Final = "workflow"
+"""What stands for the tool in the row of a task that runs another flow."""
 
 
 class RunStatus(StrEnum):
@@ -32,6 +37,10 @@ class TaskState(StrEnum):
     RETRYING = "retrying"
     WAITING = "waiting"
     """A timer: it has no tool, and nothing happens until it is due."""
+    STARTING = "starting"
+    """A child run is to be opened."""
+    AWAITING = "awaiting"
+    """The child run is open: the end of it records the outcome here, in the same transaction."""
     CLOSED = "closed"
 
 
@@ -109,6 +118,15 @@ class RunRow:
     trace: str
     """32 hex digits: the trace that every hop of the run belongs to."""
     steps: int = 0
+    parent: str | None = None
+    """The run that started this one, if one did."""
+    caller: str = ""
+    """The instance of the task that did."""
+    awaited: bool = False
+    """Whether that task waits for this run's end: then what ends or stops the parent does so to
+    this one, and an uncaught fault goes up to it."""
+    depth: int = 0
+    """How many runs are above this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +229,17 @@ class Join:
 
 
 @dataclass(frozen=True, slots=True)
+class Telling:
+    """What the end of a child run records on the task that awaits it."""
+
+    run: str
+    instance: str
+    outcome: str
+    """Packed; it belongs to the parent."""
+    due_at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Transition:
     """What one compare-and-set writes: the effects of one `advance`."""
 
@@ -240,5 +269,9 @@ class Transition:
     """Forks that are over: the instance, and what their scopes' names begin with."""
     join: Join | None = None
     """When the scope is a branch and has ended."""
+    children: tuple[TaskRow, ...] = ()
+    """Rows in STARTING."""
+    tells: Telling | None = None
+    """When the run is awaited and has ended."""
     outcome: str | None = None
     """The packed outcome, when the row is still CLAIMED and this writes both at once."""

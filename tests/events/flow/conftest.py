@@ -15,6 +15,7 @@ from events.errors import Problem
 from events.flow.advance import Bounds
 from events.flow.rehearsal.stage import Answer, Stage
 from events.flow.steps import (
+    ChildRequest,
     Evaluate,
     EventEmission,
     Record,
@@ -30,7 +31,8 @@ from events.flow.syntax import Flow
 from functions.host.jq import JqPool, Limits
 
 Json = Any
-Giving = Callable[[TaskRequest], Json | Problem]
+Giving = Callable[[Any], Json | Problem]
+"""What becomes of a TaskRequest or a ChildRequest."""
 
 NEVER = object()
 BEGAN = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
@@ -52,6 +54,7 @@ class Distrustful(Stage):
         self.steps.append(step)
         opened = {each.instance for each in step.requests} | {t.instance for t in step.timers}
         opened |= {each.instance for each in step.subscriptions}
+        opened |= {each.instance for each in step.children}
         assert not self.open.keys() & opened
         if not isinstance(step.status, Running) and step.branch is None:
             left = set(self.open) - {*step.closes, *step.deaf}
@@ -97,11 +100,12 @@ class Interpreter:
         An answer of NEVER does not come. Time passes until the first timer or answer is due.
         """
 
-        def given(request: TaskRequest) -> Answer:
+        def given(request: TaskRequest | ChildRequest) -> Answer:
             assert answer is not None, request
             return _answered(answer(request))
 
         stage = Distrustful(flow, self.evaluate, given, data, "run-1", BEGAN)
+        stage.child = given
         stage.bounds, stage.order = self.bounds, self.luck
         stage.events = [(BEGAN + timedelta(seconds=at), event) for at, event in self.events]
         try:

@@ -224,13 +224,6 @@ class TestCall:
         problem = interpreter.problem(flow_of({"h": {"call": "http", "with": given}}), {"v": value})
         assert problem.type == ErrorType.EXPRESSION
 
-    def test_what_cannot_be_run_says_so(
-        self, interpreter: Any, flow_of: Callable[..., Flow]
-    ) -> None:
-        """A kind of task or call that has no transition is a configuration error by name."""
-        run = {"run": {"script": {"language": "python", "code": "1"}}}
-        assert "`run`" in str(interpreter.problem(flow_of({"r": run})).detail)
-
     def test_tasks_after_an_answer_get_its_output(
         self, interpreter: Any, flow_of: Callable[..., Flow]
     ) -> None:

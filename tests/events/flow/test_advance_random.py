@@ -9,14 +9,16 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from events.errors import Problem
+from events.flow.advance import advance
 from events.flow.expressions import ExpressionError
-from events.flow.steps import ScopeCompleted, ScopeFaulted
+from events.flow.steps import ChildRequest, Facts, Running, ScopeCompleted, ScopeFaulted, Start
+from events.flow.syntax import Flow
+from tests.events.flow.conftest import BEGAN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from events.flow.steps import TaskRequest
-    from events.flow.syntax import Flow
 
 Json = Any
 
@@ -60,12 +62,33 @@ def evaluate(program: str, data: Json, arguments: Mapping[str, Json]) -> Json:
     return PROGRAMS[program](data, arguments)
 
 
-def answer(request: TaskRequest) -> Json:
-    """Answer by the visit: every third call of a task faults."""
+CHILDREN: dict[str, list[Json]] = {
+    "adds": [{"one": {"set": "${ add one }"}}, {"two": {"set": "${ double }"}}],
+    "raises": [{"odd": {"raise": {"error": {"type": "https://x.test/raised", "status": 503}}}}],
+}
+"""The flows that these flows run."""
+
+
+def answer(request: TaskRequest | ChildRequest) -> Json:
+    """Answer by the visit: every third call of a task faults; run the flows that are asked for."""
+    if isinstance(request, ChildRequest):
+        return of_child(request)
     visit = int(request.instance.partition("@")[0].rsplit("#", 1)[1])
     if visit % 3 == 0:
         return Problem("https://x.test/tool", 503, "Busy")
     return {"n": request.input["n"] + visit}
+
+
+def of_child(request: ChildRequest) -> Json:
+    """Return the output of a run of its own, or the error it ends with."""
+    if not request.awaited:
+        return None
+    document = {"dsl": "1.0.3", "namespace": "test", "name": request.name, "version": "1.0.0"}
+    child = Flow.model_validate({"document": document, "do": CHILDREN[request.name]})
+    facts = Facts(request.instance, request.input, BEGAN, BEGAN)
+    status = advance(child, None, Start(), facts, evaluate).status
+    assert not isinstance(status, Running)
+    return status.problem if isinstance(status, ScopeFaulted) else status.output
 
 
 @dataclass
@@ -127,7 +150,7 @@ class Reference:
             self.context = self.value(task["export"]["as"], output, at, names)
         return output, then or task.get("then")
 
-    def body(  # noqa: PLR0911 - one for each keyword
+    def body(  # noqa: C901, PLR0911 - one for each keyword
         self, task: Json, at: str, data: Json, names: dict[str, Json]
     ) -> tuple[Json, Any]:
         """Do what the keyword says."""
@@ -143,6 +166,8 @@ class Reference:
             return data, None
         if "listen" in task:
             return self.listen(task, at, names), None
+        if "run" in task:
+            return self.run(task["run"], at, data), None
         if "fork" in task:
             return self.fork(task["fork"]["branches"], at, data, names), None
         if "try" in task:
@@ -157,6 +182,17 @@ class Reference:
         if visit % 3 == 0:
             raise RaisedError(503, "https://x.test/tool", at)
         return {"n": data["n"] + visit}
+
+    def run(self, run: Json, at: str, data: Json) -> Json:
+        """Do another flow, with a context of its own; its error is the task's."""
+        asked = run["workflow"]
+        if not run["await"]:
+            return data
+        given = {"n": data["n"]} if "input" in asked else {}
+        try:
+            return Reference(given).flow(CHILDREN[asked["name"]], given)
+        except RaisedError as error:
+            raise RaisedError(error.status, error.kind, at) from None
 
     def switch(self, cases: list[Json], at: str, data: Json, names: dict[str, Json]) -> Any:
         """Return the directive of the case that holds."""
@@ -268,6 +304,21 @@ strategies = st.sampled_from(
     [{"one": B}, {"any": [B, A]}, {"all": [B, A, B]}, {"any": [A], "until": "two"}]
 )
 LISTEN = strategies.map(lambda to: {"listen": {"to": to}, "output": {"as": "sum"}})
+RUN = st.builds(
+    lambda name, awaited: {
+        "run": {
+            "workflow": {
+                "namespace": "test",
+                "name": name,
+                "version": "latest",
+                "input": {"n": "${ number }"},
+            },
+            "await": awaited,
+        }
+    },
+    st.sampled_from(sorted(CHILDREN)),
+    st.booleans(),
+)
 # no errors within: which of several would end a fork is a matter of time
 steps = st.one_of(values.map(lambda p: {"set": "${ " + p + " }"}), CALL, WAIT, LISTEN)
 branch = st.lists(steps, max_size=3).map(
@@ -298,6 +349,7 @@ def plain() -> st.SearchStrategy[Json]:
         WAIT,
         LISTEN,
         st.builds(lambda task, each: task | {"foreach": each}, LISTEN, branch),
+        RUN,
         forks,
     )
 

@@ -33,6 +33,7 @@ STRICTER: dict[str, Callable[[tuple[Any, ...], Any], bool]] = {
     "a schedule has exactly one strategy": lambda path, _: path[0] == "schedule",
     "no duration is negative": lambda _, value: value == -1,
     "an emitted event has attributes": lambda path, _: "event" in path[-2:],
+    "a flow to run is named as flows are": lambda path, _: path[-2:-1] == ("workflow",),
     "the schema forgets to type version": lambda path, _: path[-2:] == ("client", "version"),
 }
 """Where these models refuse what the schema lets pass, and why."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from events.flow.advance.happenings import Answered, Entered, Happening, Produced
 from events.flow.advance.pointers import task_at
-from events.flow.advance.tasks import call
+from events.flow.advance.tasks import call, subflow
 from events.flow.steps import TaskRequest
 from events.flow.syntax.run import PROCESSES
 
@@ -25,8 +25,11 @@ Json = Any
 
 
 def request(work: Work, frame: Frame, _: Entered) -> Happening | None:
-    """Request the process; nothing more happens here until its tool answers."""
+    """Request the process, or another flow's run; nothing more happens here until an answer."""
     process = cast("RunTask", task_at(work.flow, frame.reference)).run
+    if process.workflow is not None:
+        subflow.request(work, frame, process.workflow, awaited=process.await_ is not False)
+        return None
     kind = next(name for name in PROCESSES if getattr(process, name) is not None)
     data = call.resolved(work, frame, _given(process, kind), (("source", "endpoint"),))
     if kind == "container":
@@ -39,7 +42,9 @@ def request(work: Work, frame: Frame, _: Entered) -> Happening | None:
 def answered(work: Work, frame: Frame, answer: Answered) -> Happening:
     """Take what the process gave for the task's output; not awaited, it gives the input."""
     process = cast("RunTask", task_at(work.flow, frame.reference)).run
-    return Produced(frame.input if process.await_ is False else answer.output)
+    if process.await_ is False:
+        return Produced(frame.input)
+    return Produced(None if process.return_ == "none" else answer.output)
 
 
 def _given(process: Process, kind: str) -> dict[str, Json]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from functions.host.ledger.claims import Verdict
-from functions.host.ledger.postgres import flows, forks, letters, runs, tasks
+from functions.host.ledger.postgres import flows, kin, letters, runs, tasks
 from functions.host.ledger.postgres.connections import Connections
 
 if TYPE_CHECKING:
@@ -81,6 +81,14 @@ class PostgresLedger:
 
     async def open(self, run: RunRow, first: Transition) -> tuple[RunRow, bool]:
         return await self._write(lambda db: runs.open_run(db, run, first))
+
+    async def adopt(
+        self, work: Work, child: RunRow, first: Transition, outcome: str | None
+    ) -> bool:
+        return await self._write(lambda db: kin.adopt(db, work, child, first, outcome))
+
+    async def children(self, run_id: str) -> list[RunRow]:
+        return await self._read(lambda db: runs.children(db, run_id))
 
     async def run(self, run_id: str) -> RunRow | None:
         return await self._read(lambda db: runs.by_id(db, run_id))
@@ -163,12 +171,7 @@ class PostgresLedger:
     async def redrive(
         self, letter: Letter, at: float, edited: tuple[str, str] | None
     ) -> Work | None:
-        return await self._write(lambda db: self._redrive(db, letter, at, edited))
-
-    async def _redrive(
-        self, db: Database, letter: Letter, at: float, edited: tuple[str, str] | None
-    ) -> Work | None:
-        return await forks.redriven(db, await tasks.redrive(db, letter, at, edited))
+        return await self._write(lambda db: kin.redrive(db, letter, at, edited))
 
     async def add_letter(self, letter: Letter) -> None:
         await self._write(lambda db: letters.add(db, letter))

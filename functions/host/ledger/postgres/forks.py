@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from functions.host.ledger.postgres import tasks
+from functions.host.ledger.postgres import kin, tasks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from functions.host.ledger.postgres.connections import Database
-    from functions.host.ledger.rows import Join, ScopeRow, Transition, Work
+    from functions.host.ledger.rows import Join, ScopeRow, Transition
 
 _WITHIN = "run = %s AND scope >= %s AND scope < %s"
 
@@ -67,9 +67,10 @@ async def join(db: Database, step: Transition, join: Join) -> None:
         )
 
 
-async def shut(db: Database, run_id: str, fork: str, prefix: str) -> None:
+async def shut(db: Database, run_id: str, fork: str, prefix: str, at: float) -> None:
     """Close everything in a fork's scopes, those of forks within them included."""
     bounds = run_id, prefix, prefix[:-1] + chr(ord(prefix[-1]) + 1)
+    await kin.cancel(db, await kin.below(db, kin.OF_SCOPES, *bounds), at)
     await db.execute(
         f"UPDATE tasks SET state = 'closed', token = token + 1 WHERE {_WITHIN} "  # noqa: S608
         "AND state <> 'closed'",
@@ -80,13 +81,11 @@ async def shut(db: Database, run_id: str, fork: str, prefix: str) -> None:
     await db.execute("DELETE FROM forks WHERE run = %s AND fork = %s", (run_id, fork))
 
 
-async def redriven(db: Database, work: Work | None) -> Work | None:
+async def redriven(db: Database, run_id: str) -> None:
     """Count again what is open: a redriven run's forks are over only once it has gone on."""
-    if work is not None:
-        await db.execute(
-            "UPDATE forks SET open = CASE WHEN compete THEN 1 ELSE (SELECT count(*) FROM scopes s "
-            "WHERE s.run = forks.run AND s.fork = forks.fork AND s.output IS NULL) END "
-            "WHERE run = %s",
-            (work.run.id,),
-        )
-    return work
+    await db.execute(
+        "UPDATE forks SET open = CASE WHEN compete THEN 1 ELSE (SELECT count(*) FROM scopes s "
+        "WHERE s.run = forks.run AND s.fork = forks.fork AND s.output IS NULL) END "
+        "WHERE run = %s",
+        (run_id,),
+    )

@@ -37,6 +37,15 @@ async def add(db: Database, letter: Letter) -> None:
     )
 
 
+async def settle(db: Database, letter: Letter) -> None:
+    """Store a letter that a run's own step decides on; one that the broker's brought is moved."""
+    await add(db, letter)
+    await db.execute(
+        "UPDATE letters SET status = %s WHERE id = %s AND status IN ('open', 'caught')",
+        (letter.status, letter.id),
+    )
+
+
 async def by_id(db: Database, letter_id: str) -> Letter | None:
     """Return a letter."""
     found = await db.execute(f"SELECT {_COLUMNS} FROM letters WHERE id = %s", (letter_id,))  # noqa: S608

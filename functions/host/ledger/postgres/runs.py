@@ -3,7 +3,8 @@
 Whatever writes more than one row of a run first locks the run's row (`hold`), so that the
 writers of one run queue up and each sees what the one before it left: under READ COMMITTED
 every statement after the lock reads a new snapshot. Other runs are not waited for. Locks are
-taken in one order: run, task, the rest.
+taken in one order: run, task, the rest; of several runs the parent before those it started, and
+of these in the order of their ids.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from functions.host.ledger.postgres import forks, letters, tasks
+from functions.host.ledger.postgres import forks, kin, letters, tasks
 from functions.host.ledger.postgres.schema import RUN
 from functions.host.ledger.rows import Entry, RunRow, RunStatus
 
@@ -48,6 +49,15 @@ async def by_id(db: Database, run_id: str) -> RunRow | None:
     found = await db.execute(f"SELECT {_COLUMNS} FROM runs WHERE id = %s", (run_id,))  # noqa: S608
     row = await found.fetchone()
     return read(row) if row else None
+
+
+async def children(db: Database, run_id: str) -> list[RunRow]:
+    """Return the runs that a run started."""
+    found = await db.execute(
+        f"SELECT {_COLUMNS} FROM runs WHERE parent = %s ORDER BY started_at, id",  # noqa: S608
+        (run_id,),
+    )
+    return [read(row) for row in await found.fetchall()]
 
 
 async def listed(
@@ -112,6 +122,8 @@ async def open_run(db: Database, run: RunRow, first: Transition) -> tuple[RunRow
 
 async def transit(db: Database, step: Transition) -> bool:
     """Compare and set: scope revision, run status and the closing task's token must stand."""
+    if step.tells:
+        await hold(db, step.tells.run)
     await hold(db, step.run)
     stands = await (_stands(db, step) if step.closes is None else tasks.close(db, step))
     if stands:
@@ -133,9 +145,9 @@ async def _apply(db: Database, step: Transition) -> None:
         # a faulted run keeps the state in which its task was out, and the timers that were set:
         # redrive resumes from there
         if step.join is None or step.join.output is not None:  # a branch that faults keeps its own
-            await tasks.shut(db, step.run, step.also_closes)
+            await tasks.shut(db, step.run, step.also_closes, step.at)
         for fork, prefix in step.shuts:
-            await forks.shut(db, step.run, fork, prefix)
+            await forks.shut(db, step.run, fork, prefix, step.at)
         if step.join is None:
             await db.execute(
                 "UPDATE scopes SET state = %s, rev = rev + 1 WHERE run = %s AND scope = %s",
@@ -144,13 +156,15 @@ async def _apply(db: Database, step: Transition) -> None:
         else:
             await forks.join(db, step, step.join)
         await forks.begin(db, step.run, step.scopes)
-    await tasks.insert(db, (*step.requests, *step.timers))
+    await tasks.insert(db, (*step.requests, *step.timers, *step.children))
     await letters.post(db, step.run, step.outbox, step.at)
     if step.letter:
-        await letters.add(db, step.letter)
+        await letters.settle(db, step.letter)
     await append(db, step.run, step.entries)
     if step.ended:
         await _end(db, step)
+        if step.tells:
+            await kin.tell(db, step.tells)
     else:
         await db.execute("UPDATE runs SET steps = steps + 1 WHERE id = %s", (step.run,))
 
@@ -188,51 +202,55 @@ async def append(db: Database, run_id: str, entries: Sequence[Entry]) -> None:
 
 
 async def cancel(db: Database, run_id: str, at: float) -> RunRow | None:
-    """End a run and close its tasks; nothing it has out can be recorded any more."""
-    await hold(db, run_id)
-    run = await by_id(db, run_id)
+    """End a run and those it awaits, close their tasks and tell who awaits it."""
+    run = await kin.held(db, run_id)
     if run is None or run.status in _ENDED:
         return run
-    await db.execute(
-        "UPDATE runs SET status = 'cancelled', ended_at = %s WHERE id = %s", (at, run_id)
-    )
-    await db.execute(
-        "UPDATE tasks SET state = 'closed', token = token + 1 WHERE run = %s", (run_id,)
-    )
-    await append(db, run_id, [Entry("run.cancelled", at)])
+    await kin.cancel(db, [run_id, *await kin.below(db, kin.OF_RUN, run_id)], at)
+    await kin.told(db, run, at)
     return await by_id(db, run_id)
 
 
 async def suspend(db: Database, run_id: str, at: float) -> RunRow | None:
-    """Stop a running run where it stands."""
-    done = await db.execute(
-        "UPDATE runs SET status = 'suspended' WHERE id = %s AND status = 'running' RETURNING 1",
-        (run_id,),
-    )
-    if await done.fetchone():
-        await append(db, run_id, [Entry("run.suspended", at)])
+    """Stop a running run, and those it awaits, where they stand."""
+    await hold(db, run_id)
+    for each in (run_id, *await kin.below(db, kin.OF_RUN, run_id)):
+        done = await db.execute(
+            "UPDATE runs SET status = 'suspended' WHERE id = %s AND status = 'running' RETURNING 1",
+            (each,),
+        )
+        if await done.fetchone():
+            await append(db, each, [Entry("run.suspended", at)])
     return await by_id(db, run_id)
 
 
 async def resume(db: Database, run_id: str, at: float) -> RunRow | None:
-    """Make everything due that a suspended run has out; the pause counts for none of its timers."""
-    done = await db.execute(
-        "UPDATE runs SET status = 'running' WHERE id = %s AND status = 'suspended' RETURNING 1",
-        (run_id,),
-    )
-    if await done.fetchone():
-        await db.execute(
-            "UPDATE tasks SET due_at = due_at + %(at)s - (SELECT max(at) FROM history "
-            "WHERE run = %(run)s AND kind = 'run.suspended') "
-            "WHERE run = %(run)s AND state IN ('waiting', 'retrying')",
-            {"run": run_id, "at": at},
+    """Let a suspended run, and those it awaits, go on."""
+    await hold(db, run_id)
+    for each in (run_id, *await kin.below(db, kin.OF_RUN, run_id)):
+        done = await db.execute(
+            "UPDATE runs SET status = 'running' WHERE id = %s AND status = 'suspended' RETURNING 1",
+            (each,),
         )
-        await db.execute(
-            "UPDATE tasks SET due_at = %s WHERE run = %s AND state IN ('requested', 'recorded')",
-            (at, run_id),
-        )
-        await append(db, run_id, [Entry("run.resumed", at)])
+        if await done.fetchone():
+            await _resume(db, each, at)
     return await by_id(db, run_id)
+
+
+async def _resume(db: Database, run_id: str, at: float) -> None:
+    """Make everything due that a run has out; the pause counts for none of its timers."""
+    await db.execute(
+        "UPDATE tasks SET due_at = due_at + %(at)s - (SELECT max(at) FROM history "
+        "WHERE run = %(run)s AND kind = 'run.suspended') "
+        "WHERE run = %(run)s AND state IN ('waiting', 'retrying')",
+        {"run": run_id, "at": at},
+    )
+    await db.execute(
+        "UPDATE tasks SET due_at = %s WHERE run = %s "
+        "AND state IN ('requested', 'recorded', 'starting')",
+        (at, run_id),
+    )
+    await append(db, run_id, [Entry("run.resumed", at)])
 
 
 async def history(db: Database, run_id: str, after: int) -> list[tuple[int, Entry]]:

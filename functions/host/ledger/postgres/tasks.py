@@ -6,17 +6,17 @@ from dataclasses import replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
-from functions.host.ledger.claims import Claim, Verdict, decide, given_up, reopened, woken
-from functions.host.ledger.postgres import letters, runs
+from functions.host.ledger.claims import Claim, Verdict, decide, given_up, woken
+from functions.host.ledger.postgres import kin, runs
 from functions.host.ledger.postgres.schema import RUN, TASK
-from functions.host.ledger.rows import Entry, LetterStatus, TaskRow, TaskState, Work
+from functions.host.ledger.rows import Entry, TaskRow, TaskState, Work
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from events.vocabulary import Hop
     from functions.host.ledger.postgres.connections import Database
-    from functions.host.ledger.rows import Letter, Transition
+    from functions.host.ledger.rows import Transition
 
 _COLUMNS: Final = ", ".join(TASK)
 _MARKS: Final = ", ".join(["%s"] * len(TASK))
@@ -57,7 +57,7 @@ async def one(db: Database, run_id: str, instance: str) -> Work | None:
     return _work(row) if row else None
 
 
-async def _held(
+async def held(
     db: Database, run_id: str, instance: str
 ) -> tuple[Work | None, tuple[str, int] | None]:
     """Lock a run and one task; return them, and the scope's packed state and revision."""
@@ -91,7 +91,7 @@ async def insert(db: Database, rows: Sequence[TaskRow]) -> None:
 
 async def claim(db: Database, hop: Hop, now: float, lease: float, *, cold: bool) -> Claim:
     """Decide, and take the lease when the verdict says so."""
-    work, scope = await _held(db, hop.run, hop.instance)
+    work, scope = await held(db, hop.run, hop.instance)
     verdict, reason = decide(work, hop, now)
     if verdict is not Verdict.CLAIM or work is None:
         return Claim(verdict, work, reason)
@@ -123,7 +123,8 @@ async def seen(db: Database, tool: str, major: int, now: float) -> None:
     )
 
 
-async def _update(db: Database, task: TaskRow) -> None:
+async def update(db: Database, task: TaskRow) -> None:
+    """Write a row as it now is."""
     await db.execute(
         f"UPDATE tasks SET {', '.join(f'{name} = %s' for name in _CHANGING)} "  # noqa: S608
         "WHERE run = %s AND instance = %s",
@@ -187,14 +188,19 @@ async def close(db: Database, step: Transition) -> bool:
     return await done.fetchone() is not None
 
 
-async def shut(db: Database, run_id: str, instances: Sequence[str]) -> None:
-    """Close rows whatever they are doing; a new token shuts out who holds one."""
+async def shut(db: Database, run_id: str, instances: Sequence[str], at: float) -> None:
+    """Close rows whatever they are doing; a new token shuts out who holds one.
+
+    The runs that they await are cancelled.
+    """
     if instances:
+        given = run_id, list(instances)
         await db.execute(
             "UPDATE tasks SET state = 'closed', token = token + 1 "
             "WHERE run = %s AND instance = ANY(%s) AND state <> 'closed'",
-            (run_id, list(instances)),
+            given,
         )
+        await kin.cancel(db, await kin.below(db, kin.OF_TASKS, *given), at)
 
 
 async def after(db: Database, run_id: str, cause: str) -> list[Work]:
@@ -231,7 +237,7 @@ async def wake(db: Database, seen: Work, now: float, grace: float) -> Work | Non
     if work is None:
         return None
     task = woken(work.task, now, grace)
-    await _update(db, task)
+    await update(db, task)
     return replace(work, task=task)
 
 
@@ -241,7 +247,7 @@ async def give_up(db: Database, seen: Work, outcome: str, now: float) -> TaskRow
     if work is None:
         return None
     task = given_up(work.task, outcome, now)
-    await _update(db, task)
+    await update(db, task)
     return task
 
 
@@ -249,32 +255,7 @@ _standing = attrgetter("state", "token", "attempt", "due_at")
 
 
 async def _unmoved(db: Database, seen: Work) -> Work | None:
-    work, _ = await _held(db, seen.task.run, seen.task.instance)
+    work, _ = await held(db, seen.task.run, seen.task.instance)
     if work is None or work.task.state is TaskState.CLOSED:
         return None
     return work if _standing(work.task) == _standing(seen.task) else None
-
-
-async def redrive(
-    db: Database, letter: Letter, at: float, edited: tuple[str, str] | None
-) -> Work | None:
-    """Reopen a faulted run at the letter's task: a new attempt, edited input if given."""
-    work, _ = await _held(db, letter.run or "", letter.instance or "")
-    if work is None or work.run.status != "faulted" or work.task.state is not TaskState.CLOSED:
-        return None
-    if not await letters.mark(db, letter.id, LetterStatus.OPEN, LetterStatus.REDRIVEN):
-        return None
-    task = reopened(work.task, at, edited)
-    await _update(db, task)
-    await db.execute(  # the time in which the run stood still counts for none of its timers
-        "UPDATE tasks SET due_at = due_at + %(at)s - (SELECT ended_at FROM runs "
-        "WHERE id = %(run)s) WHERE run = %(run)s AND state = 'waiting'",
-        {"at": at, "run": task.run},
-    )
-    await db.execute(
-        "UPDATE runs SET status = 'running', error = NULL, ended_at = NULL WHERE id = %s",
-        (task.run,),
-    )
-    detail = {"attempt": task.attempt, "edited": edited is not None}
-    await runs.append(db, task.run, [Entry("redriven", at, task.reference, task.instance, detail)])
-    return await one(db, task.run, task.instance)

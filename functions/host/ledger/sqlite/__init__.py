@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from functions.host.ledger.claims import Verdict
 from functions.host.ledger.port import Deployed, LedgerUnavailable
-from functions.host.ledger.sqlite import flows, forks, letters, runs, tasks
+from functions.host.ledger.sqlite import flows, kin, letters, runs, tasks
 from functions.host.ledger.sqlite.writer import Writer, connect
 
 if TYPE_CHECKING:
@@ -88,6 +88,14 @@ class SqliteLedger:
 
     async def open(self, run: RunRow, first: Transition) -> tuple[RunRow, bool]:
         return await self._write(lambda db: runs.open_run(db, run, first))
+
+    async def adopt(
+        self, work: Work, child: RunRow, first: Transition, outcome: str | None
+    ) -> bool:
+        return await self._write(lambda db: kin.adopt(db, work, child, first, outcome))
+
+    async def children(self, run_id: str) -> list[RunRow]:
+        return await self._read(lambda db: runs.children(db, run_id))
 
     async def run(self, run_id: str) -> RunRow | None:
         return await self._read(lambda db: runs.by_id(db, run_id))
@@ -170,9 +178,7 @@ class SqliteLedger:
     async def redrive(
         self, letter: Letter, at: float, edited: tuple[str, str] | None
     ) -> Work | None:
-        return await self._write(
-            lambda db: forks.redriven(db, tasks.redrive(db, letter, at, edited))
-        )
+        return await self._write(lambda db: kin.redrive(db, letter, at, edited))
 
     async def add_letter(self, letter: Letter) -> None:
         await self._write(lambda db: letters.add(db, letter))

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from functions.host.ledger.sqlite import tasks
+from functions.host.ledger.sqlite import kin, tasks
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from functions.host.ledger.rows import Join, ScopeRow, Transition, Work
+    from functions.host.ledger.rows import Join, ScopeRow, Transition
 
 _WITHIN = "run = ?1 AND scope >= ?2 AND scope < ?3"
 
@@ -67,9 +67,10 @@ def join(db: sqlite3.Connection, step: Transition, join: Join) -> None:
         )
 
 
-def shut(db: sqlite3.Connection, run_id: str, fork: str, prefix: str) -> None:
+def shut(db: sqlite3.Connection, run_id: str, fork: str, prefix: str, at: float) -> None:
     """Close everything in a fork's scopes, those of forks within them included."""
     bounds = run_id, prefix, prefix[:-1] + chr(ord(prefix[-1]) + 1)
+    kin.cancel(db, kin.below(db, kin.BELOW_SCOPES, *bounds), at)
     db.execute(
         f"UPDATE tasks SET state = 'closed', token = token + 1 WHERE {_WITHIN} "  # noqa: S608
         "AND state <> 'closed'",
@@ -80,13 +81,11 @@ def shut(db: sqlite3.Connection, run_id: str, fork: str, prefix: str) -> None:
     db.execute("DELETE FROM forks WHERE run = ? AND fork = ?", (run_id, fork))
 
 
-def redriven(db: sqlite3.Connection, work: Work | None) -> Work | None:
+def redriven(db: sqlite3.Connection, run_id: str) -> None:
     """Count again what is open: a redriven run's forks are over only once it has gone on."""
-    if work is not None:
-        db.execute(
-            "UPDATE forks SET open = CASE WHEN compete THEN 1 ELSE (SELECT count(*) FROM scopes s "
-            "WHERE s.run = forks.run AND s.fork = forks.fork AND s.output IS NULL) END "
-            "WHERE run = ?",
-            (work.run.id,),
-        )
-    return work
+    db.execute(
+        "UPDATE forks SET open = CASE WHEN compete THEN 1 ELSE (SELECT count(*) FROM scopes s "
+        "WHERE s.run = forks.run AND s.fork = forks.fork AND s.output IS NULL) END "
+        "WHERE run = ?",
+        (run_id,),
+    )

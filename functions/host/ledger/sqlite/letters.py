@@ -35,6 +35,15 @@ def add(db: sqlite3.Connection, letter: Letter) -> None:
     )
 
 
+def settle(db: sqlite3.Connection, letter: Letter) -> None:
+    """Store a letter that a run's own step decides on; one that the broker's brought is moved."""
+    add(db, letter)
+    db.execute(
+        "UPDATE letters SET status = ? WHERE id = ? AND status IN ('open', 'caught')",
+        (letter.status, letter.id),
+    )
+
+
 def by_id(db: sqlite3.Connection, letter_id: str) -> Letter | None:
     """Return a letter."""
     row = db.execute(f"SELECT {_COLUMNS} FROM letters WHERE id = ?", (letter_id,)).fetchone()  # noqa: S608

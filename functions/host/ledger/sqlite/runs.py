@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from functions.host.ledger.rows import Entry, RunRow, RunStatus
-from functions.host.ledger.sqlite import forks, letters, tasks
+from functions.host.ledger.sqlite import forks, kin, letters, tasks
 from functions.host.ledger.sqlite.schema import RUN
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ", ".join(RUN)
 _COLUMNS_OF_A_ROW = ", ".join(f"json_extract(value, '$[{i}]')" for i in range(5))
+_AWAITED = RUN.index("awaited")
 _ENDED = (RunStatus.COMPLETED, RunStatus.FAULTED, RunStatus.CANCELLED)
 
 
@@ -27,6 +28,7 @@ def read(row: Sequence[Any]) -> RunRow:
     values = list(row)
     values[6] = RunStatus(values[6])
     values[9] = orjson.loads(values[9]) if values[9] else None
+    values[_AWAITED] = bool(values[_AWAITED])
     return RunRow(*values)
 
 
@@ -34,6 +36,15 @@ def by_id(db: sqlite3.Connection, run_id: str) -> RunRow | None:
     """Return a run."""
     row = db.execute(f"SELECT {COLUMNS} FROM runs WHERE id = ?", (run_id,)).fetchone()  # noqa: S608
     return read(row) if row else None
+
+
+def children(db: sqlite3.Connection, run_id: str) -> list[RunRow]:
+    """Return the runs that a run started."""
+    rows = db.execute(
+        f"SELECT {COLUMNS} FROM runs WHERE parent = ? ORDER BY started_at, id",  # noqa: S608
+        (run_id,),
+    ).fetchall()
+    return [read(row) for row in rows]
 
 
 def listed(
@@ -115,9 +126,9 @@ def _apply(db: sqlite3.Connection, step: Transition) -> None:
         # a faulted run keeps the state in which its task was out, and the timers that were set:
         # redrive resumes from there
         if step.join is None or step.join.output is not None:  # a branch that faults keeps its own
-            tasks.shut(db, step.run, step.also_closes)
+            tasks.shut(db, step.run, step.also_closes, step.at)
         for fork, prefix in step.shuts:
-            forks.shut(db, step.run, fork, prefix)
+            forks.shut(db, step.run, fork, prefix, step.at)
         if step.join is None:
             db.execute(
                 "UPDATE scopes SET state = ?, rev = rev + 1 WHERE run = ? AND scope = ?",
@@ -126,13 +137,15 @@ def _apply(db: sqlite3.Connection, step: Transition) -> None:
         else:
             forks.join(db, step, step.join)
         forks.begin(db, step.run, step.scopes)
-    tasks.insert(db, (*step.requests, *step.timers))
+    tasks.insert(db, (*step.requests, *step.timers, *step.children))
     letters.post(db, step.run, step.outbox, step.at)
     if step.letter:
-        letters.add(db, step.letter)
+        letters.settle(db, step.letter)
     append(db, step.run, step.entries)
     if step.ended:
         _end(db, step)
+        if step.tells:
+            kin.tell(db, step.tells)
     else:
         db.execute("UPDATE runs SET steps = steps + 1 WHERE id = ?", (step.run,))
 
@@ -166,43 +179,50 @@ def append(db: sqlite3.Connection, run_id: str, entries: Sequence[Entry]) -> Non
 
 
 def cancel(db: sqlite3.Connection, run_id: str, at: float) -> RunRow | None:
-    """End a run, close its tasks and empty its part of the outbox's future."""
+    """End a run and those it awaits, close their tasks and tell who awaits it."""
     run = by_id(db, run_id)
     if run is None or run.status in _ENDED:
         return run
-    db.execute("UPDATE runs SET status = 'cancelled', ended_at = ? WHERE id = ?", (at, run_id))
-    db.execute("UPDATE tasks SET state = 'closed', token = token + 1 WHERE run = ?", (run_id,))
-    append(db, run_id, [Entry("run.cancelled", at)])
+    kin.cancel(db, [run_id, *kin.below(db, kin.BELOW_RUN, run_id)], at)
+    kin.told(db, run, at)
     return by_id(db, run_id)
 
 
 def suspend(db: sqlite3.Connection, run_id: str, at: float) -> RunRow | None:
-    """Stop a running run where it stands."""
-    done = db.execute(
-        "UPDATE runs SET status = 'suspended' WHERE id = ? AND status = 'running'", (run_id,)
-    )
-    if done.rowcount:
-        append(db, run_id, [Entry("run.suspended", at)])
+    """Stop a running run, and those it awaits, where they stand."""
+    for each in (run_id, *kin.below(db, kin.BELOW_RUN, run_id)):
+        done = db.execute(
+            "UPDATE runs SET status = 'suspended' WHERE id = ? AND status = 'running'", (each,)
+        )
+        if done.rowcount:
+            append(db, each, [Entry("run.suspended", at)])
     return by_id(db, run_id)
 
 
 def resume(db: sqlite3.Connection, run_id: str, at: float) -> RunRow | None:
-    """Make everything due that a suspended run has out; the pause counts for none of its timers."""
-    done = db.execute(
-        "UPDATE runs SET status = 'running' WHERE id = ? AND status = 'suspended'", (run_id,)
-    )
-    if done.rowcount:
-        db.execute(
-            "UPDATE tasks SET due_at = due_at + ?2 - (SELECT max(at) FROM history WHERE run = ?1 "
-            "AND kind = 'run.suspended') WHERE run = ?1 AND state IN ('waiting', 'retrying')",
-            (run_id, at),
+    """Let a suspended run, and those it awaits, go on."""
+    for each in (run_id, *kin.below(db, kin.BELOW_RUN, run_id)):
+        done = db.execute(
+            "UPDATE runs SET status = 'running' WHERE id = ? AND status = 'suspended'", (each,)
         )
-        db.execute(
-            "UPDATE tasks SET due_at = ? WHERE run = ? AND state IN ('requested', 'recorded')",
-            (at, run_id),
-        )
-        append(db, run_id, [Entry("run.resumed", at)])
+        if done.rowcount:
+            _resume(db, each, at)
     return by_id(db, run_id)
+
+
+def _resume(db: sqlite3.Connection, run_id: str, at: float) -> None:
+    """Make everything due that a run has out; the pause counts for none of its timers."""
+    db.execute(
+        "UPDATE tasks SET due_at = due_at + ?2 - (SELECT max(at) FROM history WHERE run = ?1 "
+        "AND kind = 'run.suspended') WHERE run = ?1 AND state IN ('waiting', 'retrying')",
+        (run_id, at),
+    )
+    db.execute(
+        "UPDATE tasks SET due_at = ? WHERE run = ? "
+        "AND state IN ('requested', 'recorded', 'starting')",
+        (at, run_id),
+    )
+    append(db, run_id, [Entry("run.resumed", at)])
 
 
 def history(db: sqlite3.Connection, run_id: str, after: int) -> list[tuple[int, Entry]]:

@@ -16,7 +16,7 @@ TASK: Final = (
 
 RUN: Final = (
     "id", "digest", "namespace", "name", "version", "machine", "status", "input", "output",
-    "error", "started_at", "ended_at", "trace", "steps",
+    "error", "started_at", "ended_at", "trace", "steps", "parent", "caller", "awaited", "depth",
 )  # fmt: skip
 """The columns of a run, in the order of RunRow's fields."""
 
@@ -71,7 +71,14 @@ CREATE TABLE forks (
 _IMPORTS: Final = """
 ALTER TABLE flows ADD COLUMN imports TEXT NOT NULL DEFAULT '{}';
 """
-_MIGRATIONS: Final = (_TABLES, _SCHEDULES, _FORKS, _IMPORTS)
+_KIN: Final = """
+ALTER TABLE runs ADD COLUMN parent TEXT;
+ALTER TABLE runs ADD COLUMN caller TEXT DEFAULT '';
+ALTER TABLE runs ADD COLUMN awaited INTEGER DEFAULT 0;
+ALTER TABLE runs ADD COLUMN depth INTEGER DEFAULT 0;
+CREATE INDEX runs_by_parent ON runs (parent) WHERE parent IS NOT NULL;
+"""
+_MIGRATIONS: Final = (_TABLES, _SCHEDULES, _FORKS, _IMPORTS, _KIN)
 """What makes each version from the one before, version 1 first."""
 VERSION: Final = len(_MIGRATIONS)
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from functions.host.ledger.claims import Claim, Verdict, decide, given_up, reopened, woken
-from functions.host.ledger.rows import Entry, LetterStatus, TaskRow, TaskState, Work
-from functions.host.ledger.sqlite import letters, runs
+from functions.host.ledger.claims import Claim, Verdict, decide, given_up, woken
+from functions.host.ledger.rows import Entry, TaskRow, TaskState, Work
+from functions.host.ledger.sqlite import kin, runs
 from functions.host.ledger.sqlite.schema import RUN, TASK
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from events.vocabulary import Hop
-    from functions.host.ledger.rows import Letter, Transition
+    from functions.host.ledger.rows import Transition
 
 COLUMNS = ", ".join(TASK)
 _STATE = TASK.index("state")
@@ -106,7 +106,8 @@ def seen(db: sqlite3.Connection, tool: str, major: int, now: float) -> None:
     db.execute("REPLACE INTO tools VALUES (?, ?, ?)", (tool, major, now))
 
 
-def _update(db: sqlite3.Connection, task: TaskRow) -> None:
+def update(db: sqlite3.Connection, task: TaskRow) -> None:
+    """Write a row as it now is."""
     db.execute(
         "UPDATE tasks SET attempt = ?, edition = ?, event_id = ?, input = ?, input_digest = ?, "
         "state = ?, due_at = ?, token = ?, claims = ?, emissions = ?, outcome = ?, "
@@ -180,14 +181,19 @@ def close(db: sqlite3.Connection, step: Transition) -> bool:
     return done.rowcount == 1
 
 
-def shut(db: sqlite3.Connection, run_id: str, instances: Sequence[str]) -> None:
-    """Close rows whatever they are doing; a new token shuts out who holds one."""
+def shut(db: sqlite3.Connection, run_id: str, instances: Sequence[str], at: float) -> None:
+    """Close rows whatever they are doing; a new token shuts out who holds one.
+
+    The runs that they await are cancelled.
+    """
     if instances:
+        given = run_id, orjson.dumps(instances).decode()
         db.execute(
             "UPDATE tasks SET state = 'closed', token = token + 1 WHERE run = ? AND state <> "
             "'closed' AND instance IN (SELECT value FROM json_each(?))",
-            (run_id, orjson.dumps(instances).decode()),
+            given,
         )
+        kin.cancel(db, kin.below(db, kin.BELOW_TASKS, *given), at)
 
 
 def after(db: sqlite3.Connection, run_id: str, cause: str) -> list[Work]:
@@ -226,7 +232,7 @@ def wake(db: sqlite3.Connection, seen: Work, now: float, grace: float) -> Work |
     if work is None:
         return None
     task = woken(work.task, now, grace)
-    _update(db, task)
+    update(db, task)
     return replace(work, task=task)
 
 
@@ -236,7 +242,7 @@ def give_up(db: sqlite3.Connection, seen: Work, outcome: str, now: float) -> Tas
     if work is None:
         return None
     task = given_up(work.task, outcome, now)
-    _update(db, task)
+    update(db, task)
     return task
 
 
@@ -251,28 +257,3 @@ def _unmoved(db: sqlite3.Connection, seen: Work) -> Work | None:
         seen.task.due_at,
     )
     return work if same else None
-
-
-def redrive(
-    db: sqlite3.Connection, letter: Letter, at: float, edited: tuple[str, str] | None
-) -> Work | None:
-    """Reopen a faulted run at the letter's task: a new attempt, edited input if given."""
-    work = one(db, letter.run or "", letter.instance or "")
-    if work is None or work.run.status != "faulted" or work.task.state is not TaskState.CLOSED:
-        return None
-    if not letters.mark(db, letter.id, LetterStatus.OPEN, LetterStatus.REDRIVEN):
-        return None
-    task = reopened(work.task, at, edited)
-    _update(db, task)
-    db.execute(  # the time in which the run stood still counts for none of its timers
-        "UPDATE tasks SET due_at = due_at + ? - (SELECT ended_at FROM runs WHERE id = ?) "
-        "WHERE run = ? AND state = 'waiting'",
-        (at, task.run, task.run),
-    )
-    db.execute(
-        "UPDATE runs SET status = 'running', error = NULL, ended_at = NULL WHERE id = ?",
-        (task.run,),
-    )
-    detail = {"attempt": task.attempt, "edited": edited is not None}
-    runs.append(db, task.run, [Entry("redriven", at, task.reference, task.instance, detail)])
-    return one(db, task.run, task.instance)
