@@ -173,8 +173,10 @@ class Record:
 
     Kinds: `task.started`, `task.completed`, `task.skipped`, `task.faulted` (an error left it),
     `task.requested` (of a tool, or of a flow), `task.waiting` (until a time), `task.listening`,
-    `task.retried` (a try will do its tasks once more), `task.caught`, `event.emitted`,
-    `event.heard` (and consumed), `extension.unfit` (its `when` failed on the task).
+    `task.retried` (a try will do its tasks once more), `task.cancelled` (a timeout cut it off),
+    `task.caught`, `event.emitted`, `event.heard` (and consumed), `task.correlated` (a listen has
+    all its events), `extension.unfit` (its `when` failed on the task), `branches.cancelled` (what
+    was open in a fork's branches is not wanted any more).
     """
 
     kind: str

@@ -8,7 +8,7 @@ import importlib
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -52,6 +52,12 @@ class Settings(BaseSettings):
     max_steps: int = Field(100_000, description="steps a run may take before it faults")
     unmatched_kept: int = Field(1_000, description="events kept that no flow waited for")
     ledger_max_pages: int = Field(0, description="SQLite max_page_count of the ledger; 0: no limit")
+    lifecycle: Literal["off", "workflows", "all"] = Field(
+        "workflows", description="lifecycle events of the DSL: off, of workflows, or of tasks too"
+    )
+    lifecycle_statuses: bool = Field(
+        default=False, description="publish the optional status-changed lifecycle events too"
+    )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
     port: int = Field(8000, validation_alias="PORT", description="port a service listens on")
     sink: str = Field(

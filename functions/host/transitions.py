@@ -273,7 +273,8 @@ async def _outgoing(emission: EventEmission, run: RunRow, blobs: Blobs) -> Outgo
 
 
 def _entries(step: Step, about: Settled) -> tuple[Entry, ...]:
-    entries = [_entry(record, about) for record in _records(step)]
+    asked = set(_asked(step))
+    entries = [_entry(record, about, asked) for record in _records(step)]
     if about.task is None:
         entries.insert(0, Entry("run.started", about.now))
     status = step.status
@@ -291,8 +292,16 @@ def _records(step: Step) -> Iterator[Record]:
         yield from _records(inner)
 
 
-def _entry(record: Record, about: Settled) -> Entry:
+def _asked(step: Step) -> Iterator[str]:
+    yield from (request.instance for request in step.requests)
+    for inner in step.branches:
+        yield from _asked(inner)
+
+
+def _entry(record: Record, about: Settled, asked: set[str]) -> Entry:
     detail = dict(record.detail)
+    if record.kind == "task.started" and record.instance in asked:
+        detail["pending"] = True  # nobody has taken it up yet
     task = about.task
     if task and task.tool and record.instance == task.instance and record.kind.startswith("task."):
         detail |= {"tool": task.tool, "attempt": task.attempt, "workMs": about.work_ms}

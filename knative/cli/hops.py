@@ -116,6 +116,7 @@ class Trail:
 _ENDS: Final = {
     "task.completed": "completed",
     "task.faulted": "faulted",
+    "task.cancelled": "cancelled",
     "task.retrying": "retrying",
     "dead-lettered": "dead-lettered",
 }

@@ -24,6 +24,14 @@ class All(Filter):
         """Return what any of the filters requires; of contradictions one, as none can pass."""
         return {name: value for part in self._filters for name, value in part.required().items()}
 
+    def excludes(self, name: str, prefix: str) -> bool:
+        """Say whether one of the filters does."""
+        return any(part.excludes(name, prefix) for part in self._filters)
+
+    def admits(self, name: str, prefix: str) -> bool:
+        """Say whether all filters do."""
+        return all(part.admits(name, prefix) for part in self._filters)
+
 
 def parse(spec: Any, path: str, compile: Compile) -> Filter:  # noqa: A002 - the dialects' shape
     """Compile `all: [{exact: ...}, {prefix: ...}]`."""

@@ -24,6 +24,14 @@ class Any(Filter):
         """Say whether one filter passes, stopping at the first that does."""
         return any(part.matches(attributes) for part in self._filters)
 
+    def excludes(self, name: str, prefix: str) -> bool:
+        """Say whether all filters do."""
+        return all(part.excludes(name, prefix) for part in self._filters)
+
+    def admits(self, name: str, prefix: str) -> bool:
+        """Say whether one of the filters does."""
+        return any(part.admits(name, prefix) for part in self._filters)
+
 
 def parse(spec: Json, path: str, compile: Compile) -> Filter:  # noqa: A002 - the dialects' shape
     """Compile `any: [{exact: ...}, {prefix: ...}]`."""

@@ -32,6 +32,15 @@ class Filter(ABC):
         """Return attribute values without which no event passes: the index looks them up."""
         return {}
 
+    def excludes(self, name: str, prefix: str) -> bool:
+        """Say whether surely no event passes whose attribute `name` starts with `prefix`."""
+        value = self.required().get(name)
+        return value is not None and not value.startswith(prefix)
+
+    def admits(self, name: str, prefix: str) -> bool:  # noqa: ARG002 - for those that know better
+        """Say whether surely every event passes whose attribute `name` starts with `prefix`."""
+        return False
+
 
 Compile = Callable[[Any, str], Filter]
 """(one filter expression, its path) -> Filter: how a dialect compiles what it contains."""

@@ -19,6 +19,14 @@ class Not(Filter):
         """Say whether the inner filter fails."""
         return not self._filter.matches(attributes)
 
+    def excludes(self, name: str, prefix: str) -> bool:
+        """Say whether all of them pass the inner filter."""
+        return self._filter.admits(name, prefix)
+
+    def admits(self, name: str, prefix: str) -> bool:
+        """Say whether none of them passes the inner filter."""
+        return self._filter.excludes(name, prefix)
+
 
 def parse(spec: Any, path: str, compile: Compile) -> Filter:  # noqa: A002 - the dialects' shape
     """Compile `not: {exact: ...}`."""

@@ -20,6 +20,19 @@ class Prefix(Filter):
         """Say whether all values start so; a missing attribute fails."""
         return all(attributes.get(name, "").startswith(text) for name, text in self._conditions)
 
+    def excludes(self, name: str, prefix: str) -> bool:
+        """Say whether another start is asked for."""
+        return any(
+            attribute == name and not (text.startswith(prefix) or prefix.startswith(text))
+            for attribute, text in self._conditions
+        )
+
+    def admits(self, name: str, prefix: str) -> bool:
+        """Say whether no more is asked for than that start."""
+        return all(
+            attribute == name and prefix.startswith(text) for attribute, text in self._conditions
+        )
+
 
 def parse(spec: Any, path: str, compile: Compile) -> Filter:  # noqa: A002, ARG001 - the dialects' shape
     """Compile `prefix: {type: com.example.}`."""

@@ -1,7 +1,8 @@
 """How many events a second each source may publish: a token bucket per CloudEvents `source`.
 
-The platform's own events are not counted: the hops of running flows are bounded by what was let
-in to start them, and holding them up would only fill the ledger.
+The platform's own events are not counted: the hops of running flows, and the lifecycle events that
+tell of them, are bounded by what was let in to start them; holding hops up would only fill the
+ledger.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from typing import TYPE_CHECKING, Final
 
-from events.vocabulary import OWN_PREFIX
+from events.vocabulary import LIFECYCLE_PREFIX, OWN_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from events.envelope import Event
 
+_FREE: Final = (OWN_PREFIX, LIFECYCLE_PREFIX)
 MAX_SOURCES: Final = 10_000
 """Buckets kept; the one used longest ago goes first, which is most likely full again."""
 
@@ -44,7 +46,7 @@ class Rates:
 
     def take(self, events: Iterable[Event]) -> None:
         """Count the events of one request, all or none; raises TooMany."""
-        counts = Counter(e.source for e in events if not e.type.startswith(OWN_PREFIX))
+        counts = Counter(e.source for e in events if not e.type.startswith(_FREE))
         now = self._now()
         left = {source: self._left(source, now) for source in counts}
         for source, tokens in left.items():

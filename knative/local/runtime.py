@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import uvloop
 
+from events.vocabulary import LIFECYCLE_PREFIX
 from knative import toolsets
 from knative.local import memory, wiring
 from knative.local.activator import Activator
@@ -129,7 +130,7 @@ def _activator(plan: Plan, url: str, planted: Planted) -> Activator:
         data=plan.data,
         folder=Path.cwd(),
         tools=settings.tool_folders,
-        environment=dict(os.environ),
+        environment=_environment(plan),
     )
     liveness = Liveness(
         settings.liveness_period, settings.liveness_timeout, settings.liveness_failures
@@ -142,6 +143,14 @@ def _activator(plan: Plan, url: str, planted: Planted) -> Activator:
         liveness,
         planted,
     )
+
+
+def _environment(plan: Plan) -> dict[str, str]:
+    """Return what services inherit; where no Trigger could hear lifecycle events, none are told."""
+    triggers = wiring.triggers(plan.resources)
+    if all(each.filter.excludes("type", LIFECYCLE_PREFIX) for each in triggers):
+        return os.environ | {"TENDRIL_LIFECYCLE": "off"}
+    return dict(os.environ)
 
 
 def _broker(plan: Plan, courier: Courier) -> Broker:

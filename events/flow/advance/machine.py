@@ -121,6 +121,8 @@ def _branch_out(work: Work) -> Happening | None:
     for step in steps:  # what was done at once was done; what was asked for is not wanted
         work.emissions += step.emissions
         work.records += step.records
+    if len(ends) < count:
+        work.record("branches.cancelled", frame)
     if fault is not None:
         return _fault(work, len(work.stack), fault.problem)
     outputs = [end.output for end in ends if isinstance(end, ScopeCompleted)]
@@ -156,6 +158,9 @@ def _happening(work: Work, state: State | None, signal: Signal) -> Happening | N
         raise StaleSignal(f"the run does not wait for {signal.instance}")
     if top.kind == "fork":
         work.shut(top)
+        task = cast("ForkTask", task_at(work.flow, top.reference))
+        if task.fork.compete or not isinstance(signal, TaskCompleted):
+            work.record("branches.cancelled", top)
     if isinstance(signal, TaskCompleted):
         return Answered(signal.output)
     problem = signal.problem  # of a fork: it stands where the branch says
@@ -175,7 +180,9 @@ def _fired(work: Work, instance: str) -> Happening:
     if instance == timers.named(frame, timers.PAUSE):
         return Due()
     while len(work.stack) > depth + 1:
-        work.drop()
+        cut = work.drop()
+        if cut.is_task:
+            work.record("task.cancelled", cut)
     if instance == timers.named(frame, timers.ATTEMPT):
         return Faulted(timers.problem(frame, timers.ATTEMPT))
     problem = timers.problem(work.drop(), timers.TIMEOUT)

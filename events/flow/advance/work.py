@@ -133,6 +133,7 @@ class Work:
             self.close(frame.instance)
         if frame.kind == "fork":
             self.shut(frame)
+            self.record("branches.cancelled", frame)
         return frame
 
     def branch_of(self, frame: Frame, index: int, *, compete: bool = False) -> Branch:

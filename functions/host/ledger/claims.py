@@ -10,7 +10,7 @@ import orjson
 
 from events.errors import ErrorType, Problem
 from events.vocabulary import child_id, hop_id
-from functions.host.ledger.rows import NEVER, WORKFLOW, RunStatus, TaskState
+from functions.host.ledger.rows import NEVER, WORKFLOW, Entry, RunStatus, TaskState
 from functions.host.outcomes import Outcome
 
 if TYPE_CHECKING:
@@ -76,6 +76,15 @@ def _open(task: TaskRow, now: float) -> tuple[Verdict, str]:
     if task.state is TaskState.RECORDED and task.due_at <= now:
         return Verdict.SETTLE, "recorded, but not advanced in time"
     return Verdict.NOTHING, f"the task is {task.state}"
+
+
+def claim_entry(task: TaskRow, now: float, *, cold: bool) -> Entry:
+    """Return the line about a claim; `claims` says that one before it came to nothing."""
+    waited = round((now - task.requested_at) * 1000, 3)
+    detail = {"cold": cold, "attempt": task.attempt, "queuedMs": waited}
+    if task.claims > 1:
+        detail["claims"] = task.claims
+    return Entry("task.claimed", now, task.reference, task.instance, detail)
 
 
 def woken(task: TaskRow, now: float, grace: float) -> TaskRow:

@@ -176,6 +176,32 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """An entry among those of all runs, with what it takes to speak of its run."""
+
+    run: str
+    namespace: str
+    name: str
+    version: str
+    trace: str
+    output: str | None
+    """The run's packed output, with its `run.completed`."""
+    seq: int
+    """The entry's number in its run's history."""
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Bookmark:
+    """How far the histories of all runs were read, by whom, and until when it is theirs."""
+
+    place: str
+    """The ledger's own notation."""
+    holder: str = ""
+    until: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Outgoing:
     """An event of an `emit` task that waits in the outbox until the broker has it."""
 

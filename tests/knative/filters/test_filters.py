@@ -144,6 +144,37 @@ def test_required_is_necessary(expression: dict[str, Any], event: dict[str, str]
         assert dict(event) | dict(compiled.required()) == event
 
 
+@given(expressions, events, names, texts)
+def test_what_surely_passes(
+    expression: dict[str, Any], event: dict[str, str], name: str, prefix: str
+) -> None:
+    """A filter passes no event that it excludes and each one that it admits."""
+    compiled = filters.compile(filters=[expression])
+    event = event | {name: prefix + event.get(name, "")}
+    assert not (compiled.excludes(name, prefix) and compiled.matches(event))
+    assert not compiled.admits(name, prefix) or compiled.matches(event)
+
+
+@pytest.mark.parametrize(
+    ("expression", "excluded"),
+    [
+        ({"not": {"prefix": {"type": "io.x."}}}, True),
+        ({"not": {"prefix": {"type": "io."}}}, True),
+        ({"not": {"prefix": {"type": "io.x.task."}}}, False),
+        ({"exact": {"type": "dev.y"}}, True),
+        ({"exact": {"type": "io.x.task", "source": "/a"}}, False),
+        ({"prefix": {"type": "com."}}, True),
+        ({"prefix": {"source": "/a"}}, False),
+        ({"any": [{"exact": {"type": "dev.y"}}, {"prefix": {"type": "com."}}]}, True),
+        ({"cesql": "type = 'dev.y' AND EXISTS subject"}, True),
+        ({"cesql": "type LIKE 'io.x.%'"}, False),
+    ],
+)
+def test_what_is_excluded(expression: dict[str, Any], excluded: bool) -> None:
+    """It is seen of the filters that brokers have for their own events, and of simple ones."""
+    assert filters.compile(filters=[expression]).excludes("type", "io.x.") is excluded
+
+
 @given(expressions, events)
 def test_negation(expression: dict[str, Any], event: dict[str, str]) -> None:
     """`not` passes exactly what its filter does not."""

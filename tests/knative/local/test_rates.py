@@ -89,10 +89,11 @@ def test_slow_rates() -> None:
 
 
 def test_the_platforms_own_events_are_not_counted() -> None:
-    """The hops of flows go through, however many."""
+    """The hops of flows and what is told of them go through, however many."""
     rates = Rates(1, Clock())
-    own = [event("/flows/a/b", "dev.tendril.task.requested.v1")] * 100
-    assert wait(rates, *own) == wait(rates, *own) == 0.0
+    for own in ("dev.tendril.task.requested.v1", "io.serverlessworkflow.task.started.v1"):
+        events = [event("/flows/a/b", own)] * 100
+        assert wait(rates, *events) == wait(rates, *events) == 0.0
 
 
 def test_memory_is_bounded() -> None:

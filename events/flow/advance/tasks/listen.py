@@ -92,7 +92,7 @@ def hear(work: Work, frame: Frame, heard: Heard) -> Happening | None:
     frame = _noted(work, frame, event, number=number, values=values)
     if number < len(_enders(task)):
         over = _over(frame, cast("EventConsumption", task.listen.to.until), 0)
-        return Produced(frame.local["outputs"]) if over else _next(work, frame)
+        return _correlated(work, frame) if over else _next(work, frame)
     item = _read(event, task.listen.read)
     if task.foreach is not None:
         names = task.foreach.item or "item", task.foreach.at or "index"
@@ -115,7 +115,13 @@ def collect(work: Work, frame: Frame, returned: Returned) -> Happening | None:
         work.context = dataflow.exported(task.foreach.export, work, run)
     outputs = [*frame.local["outputs"], output]
     frame = work.become(replace(frame.having(outputs=outputs), variables={}))
-    return Produced(outputs) if _complete(work, frame, task) else _next(work, frame)
+    return _correlated(work, frame) if _complete(work, frame, task) else _next(work, frame)
+
+
+def _correlated(work: Work, frame: Frame) -> Happening:
+    """End the listen with what came of its events."""
+    work.record("task.correlated", frame, keys=frame.local.get("bound", {}))
+    return Produced(frame.local["outputs"])
 
 
 def _next(work: Work, frame: Frame) -> Happening | None:

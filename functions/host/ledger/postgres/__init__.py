@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from functions.host.ledger.claims import Verdict
-from functions.host.ledger.postgres import flows, kin, letters, runs, tasks
+from functions.host.ledger.postgres import chronicle, flows, kin, letters, runs, tasks
 from functions.host.ledger.postgres.connections import Connections
 
 if TYPE_CHECKING:
@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from functions.host.ledger.port import Deployed
     from functions.host.ledger.postgres.connections import Database
     from functions.host.ledger.rows import (
+        Bookmark,
         Door,
         Entry,
         FlowRow,
         Letter,
         LetterStatus,
+        Line,
         Outgoing,
         RunRow,
         RunStatus,
@@ -206,3 +208,15 @@ class PostgresLedger:
 
     async def sent(self, ids: Sequence[str]) -> None:
         await self._write(lambda db: letters.sent(db, ids))
+
+    async def bookmark(self, reader: str) -> Bookmark:
+        found = await self._read(lambda db: chronicle.bookmark(db, reader))
+        if found is None:
+            found = await self._write(lambda db: chronicle.begin(db, reader))
+        return found
+
+    async def lines(self, after: str, kinds: Sequence[str], limit: int) -> tuple[list[Line], str]:
+        return await self._read(lambda db: chronicle.lines(db, after, kinds, limit))
+
+    async def mark(self, reader: str, seen: Bookmark, to: Bookmark | None) -> bool:
+        return await self._write(lambda db: chronicle.mark(db, reader, seen, to), promise=False)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
-from functions.host.ledger.claims import Claim, Verdict, decide, given_up, woken
+from functions.host.ledger.claims import Claim, Verdict, claim_entry, decide, given_up, woken
 from functions.host.ledger.postgres import kin, runs
 from functions.host.ledger.postgres.schema import RUN, TASK
 from functions.host.ledger.rows import Entry, TaskRow, TaskState, Work
@@ -107,10 +107,7 @@ async def claim(db: Database, hop: Hop, now: float, lease: float, *, cold: bool)
         "WHERE run = %s AND instance = %s",
         (task.state, task.token, task.claims, task.due_at, task.run, task.instance),
     )
-    waited = round((now - work.task.requested_at) * 1000, 3)
-    detail = {"cold": cold, "attempt": task.attempt, "queuedMs": waited}
-    entry = Entry("task.claimed", now, task.reference, task.instance, detail)
-    await runs.append(db, task.run, [entry])
+    await runs.append(db, task.run, [claim_entry(task, now, cold=cold)])
     return Claim(verdict, replace(work, task=task), reason, scope)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from functions.host.ledger.claims import Verdict
 from functions.host.ledger.port import Deployed, LedgerUnavailable
-from functions.host.ledger.sqlite import flows, kin, letters, runs, tasks
+from functions.host.ledger.sqlite import chronicle, flows, kin, letters, runs, tasks
 from functions.host.ledger.sqlite.writer import Writer, connect
 
 if TYPE_CHECKING:
@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from events.vocabulary import Hop
     from functions.host.ledger.claims import Claim
     from functions.host.ledger.rows import (
+        Bookmark,
         Door,
         Entry,
         FlowRow,
         Letter,
         LetterStatus,
+        Line,
         Outgoing,
         RunRow,
         RunStatus,
@@ -213,3 +215,15 @@ class SqliteLedger:
 
     async def sent(self, ids: Sequence[str]) -> None:
         await self._write(lambda db: letters.sent(db, ids))
+
+    async def bookmark(self, reader: str) -> Bookmark:
+        found = await self._read(lambda db: chronicle.bookmark(db, reader))
+        if found is None:
+            found = await self._write(lambda db: chronicle.begin(db, reader))
+        return found
+
+    async def lines(self, after: str, kinds: Sequence[str], limit: int) -> tuple[list[Line], str]:
+        return await self._read(lambda db: chronicle.lines(db, after, kinds, limit))
+
+    async def mark(self, reader: str, seen: Bookmark, to: Bookmark | None) -> bool:
+        return await self._write(lambda db: chronicle.mark(db, reader, seen, to), promise=False)

@@ -171,7 +171,7 @@ def append(db: sqlite3.Connection, run_id: str, entries: Sequence[Entry]) -> Non
     """
     rows = [(e.kind, e.at, e.reference, e.instance, _json(e.detail)) for e in entries]
     db.execute(
-        "INSERT INTO history SELECT ?1, "  # noqa: S608 - constant
+        "INSERT INTO history (run, seq, kind, at, reference, instance, detail) SELECT ?1, "  # noqa: S608 - constant
         "key + 1 + (SELECT coalesce(max(seq), 0) FROM history WHERE run = ?1), "
         f"{_COLUMNS_OF_A_ROW} FROM json_each(?2)",
         (run_id, _json(rows)),

@@ -78,7 +78,20 @@ ALTER TABLE runs ADD COLUMN awaited INTEGER DEFAULT 0;
 ALTER TABLE runs ADD COLUMN depth INTEGER DEFAULT 0;
 CREATE INDEX runs_by_parent ON runs (parent) WHERE parent IS NOT NULL;
 """
-_MIGRATIONS: Final = (_TABLES, _SCHEDULES, _FORKS, _IMPORTS, _KIN)
+_CHRONICLE: Final = """
+ALTER TABLE history RENAME TO histories;
+CREATE TABLE history (
+    position INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT, seq INTEGER, kind TEXT, at REAL,
+    reference TEXT, instance TEXT, detail TEXT, UNIQUE (run, seq));
+INSERT INTO history (run, seq, kind, at, reference, instance, detail)
+    SELECT run, seq, kind, at, reference, instance, detail FROM histories ORDER BY at, run, seq;
+DROP TABLE histories;
+CREATE TABLE bookmarks (reader TEXT PRIMARY KEY, place TEXT, holder TEXT, until REAL)
+    WITHOUT ROWID;
+"""
+"""Writers take turns, so positions are in the order of the commits; AUTOINCREMENT never gives one
+twice, even where the last lines were pruned."""
+_MIGRATIONS: Final = (_TABLES, _SCHEDULES, _FORKS, _IMPORTS, _KIN, _CHRONICLE)
 """What makes each version from the one before, version 1 first."""
 VERSION: Final = len(_MIGRATIONS)
 

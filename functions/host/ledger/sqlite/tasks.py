@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from functions.host.ledger.claims import Claim, Verdict, decide, given_up, woken
+from functions.host.ledger.claims import Claim, Verdict, claim_entry, decide, given_up, woken
 from functions.host.ledger.rows import Entry, TaskRow, TaskState, Work
 from functions.host.ledger.sqlite import kin, runs
 from functions.host.ledger.sqlite.schema import RUN, TASK
@@ -94,10 +94,7 @@ def claim(db: sqlite3.Connection, hop: Hop, now: float, lease: float, cold: bool
         "WHERE run = ? AND instance = ?",
         (task.state, task.token, task.claims, task.due_at, task.run, task.instance),
     )
-    waited = round((now - work.task.requested_at) * 1000, 3)
-    detail = {"cold": cold, "attempt": task.attempt, "queuedMs": waited}
-    entry = Entry("task.claimed", now, task.reference, task.instance, detail)
-    runs.append(db, task.run, [entry])
+    runs.append(db, task.run, [claim_entry(task, now, cold=cold)])
     return Claim(verdict, replace(work, task=task), reason, scope)
 
 

@@ -1,0 +1,119 @@
+"""The herald: tells the broker, as lifecycle events, what the histories of all runs say.
+
+It reads the histories behind the hops and never delays one. Where it has come to is a bookmark in
+the ledger: what a crash kept it from telling is told afterwards, and what was told twice is the
+same event. Of several replicas one tells, under a lease that the others take over when it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import uuid
+from typing import TYPE_CHECKING, Final, Self
+
+from functions.flow.tidings import OF_ALL, TASKS, WORKFLOWS, concerned, told
+from functions.host.faults import SinkUnavailable
+from functions.host.ledger import LedgerUnavailable
+from functions.host.ledger.rows import Bookmark
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from functions.flow.tidings import Open
+    from functions.host.assembly import Platform
+    from functions.host.ledger.rows import Line
+
+log = logging.getLogger(__name__)
+READER: Final = "lifecycle"
+_BATCH: Final = 500
+_PAUSE: Final = 0.2
+"""Seconds between two looks: what happens in them travels together."""
+_AFTER_FAILURE: Final = 2.0
+
+
+class Herald:
+    """Tells what happens while it is entered; `tick` tells one batch and may be called alone.
+
+    Entered before the first run can start, it misses none.
+    """
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform, self._ledger = platform, platform.ledger
+        self._tasks = platform.settings.lifecycle == "all"
+        self._kinds = (*WORKFLOWS, *TASKS) if self._tasks else WORKFLOWS
+        self._name, self._lease = uuid.uuid4().hex, platform.settings.lease
+        self._loop: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        seen = await self._ledger.bookmark(READER)
+        if self._platform.settings.lifecycle == "off":  # what happens meanwhile is never told
+            await self._ledger.mark(READER, seen, None)
+        else:
+            self._loop = asyncio.create_task(self._run(), name="herald")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._loop:
+            self._loop.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._loop
+            with contextlib.suppress(LedgerUnavailable):
+                await self._leave()
+
+    async def _leave(self) -> None:
+        """Let another replica go on at once."""
+        seen = await self._ledger.bookmark(READER)
+        if seen.holder == self._name:
+            await self._ledger.mark(READER, seen, Bookmark(seen.place))
+
+    async def _run(self) -> None:
+        pause = _PAUSE
+        while True:
+            await asyncio.sleep(pause)
+            pause = _PAUSE
+            try:
+                while await self.tick() == _BATCH:
+                    pass
+            except (LedgerUnavailable, SinkUnavailable) as error:
+                log.warning("lifecycle events wait: %s", error)
+                pause = _AFTER_FAILURE
+            except Exception:
+                log.exception("telling lifecycle events failed; it goes on from where it was")
+                pause = _AFTER_FAILURE
+
+    async def tick(self) -> int:
+        """Tell the next lines, if that is this replica's; return how many."""
+        seen, now = await self._ledger.bookmark(READER), self._platform.clock()
+        if seen.holder != self._name and seen.until > now:
+            return 0
+        lines, end = await self._ledger.lines(seen.place, self._kinds, _BATCH)
+        if end == seen.place:
+            return 0
+        if lines:
+            held = Bookmark(seen.place, self._name, now + self._lease)
+            if not await self._ledger.mark(READER, seen, held):
+                return 0
+            await self._tell(lines)
+            seen = held
+        await self._ledger.mark(READER, seen, Bookmark(end, self._name, now + self._lease))
+        return len(lines)
+
+    async def _tell(self, lines: Sequence[Line]) -> None:
+        statuses = self._platform.settings.lifecycle_statuses
+        events = [
+            event
+            for line in lines
+            for event in told(
+                line, await self._concerned(line), tasks=self._tasks, statuses=statuses
+            )
+        ]
+        await self._platform.sink.publish_together(events)
+
+    async def _concerned(self, line: Line) -> list[Open]:
+        """Return the open tasks that a line is about, which only its run's history says."""
+        if not self._tasks or line.entry.kind not in OF_ALL:
+            return []
+        history = await self._ledger.history(line.run, 0)
+        return concerned(entry for seq, entry in history if seq <= line.seq)

@@ -1,0 +1,206 @@
+"""The herald on a real ledger: who tells what, when, and what a failure leaves."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import pytest
+from aiohttp import web
+
+from events.envelope import is_batch, parse, parse_batch
+from functions.flow.deploy import deploy
+from functions.flow.herald import READER, Herald
+from functions.flow.starting import start
+from functions.host.assembly import Platform, opened
+from functions.host.faults import SinkUnavailable
+from functions.host.settings import Settings
+from tests.support.local_platform import until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from events.envelope import Event
+
+FLOW = """
+document: {dsl: '1.0.3', namespace: test, name: one, version: '1.0.0'}
+do:
+  - a: {set: {n: 1}}
+"""
+
+
+@dataclass
+class Broker:
+    """A broker's door that keeps what it takes."""
+
+    url: str = ""
+    batches: bool = True
+    """Whether it takes events in batched mode, as Knative's do not."""
+    status: int = 202
+    requests: int = 0
+    events: list[Event] = field(default_factory=list)
+
+    async def take(self, request: web.Request) -> web.Response:
+        self.requests += 1
+        headers, body = list(request.headers.items()), await request.read()
+        if self.status != 202 or (is_batch(headers) and not self.batches):
+            return web.Response(status=400 if self.status == 202 else self.status)
+        self.events += parse_batch(headers, body) if is_batch(headers) else [parse(headers, body)]
+        return web.Response(status=202)
+
+    def told(self) -> list[str]:
+        return [event.type.removeprefix("io.serverlessworkflow.") for event in self.events]
+
+
+@pytest.fixture
+async def broker() -> AsyncIterator[Broker]:
+    """One on loopback."""
+    made = Broker()
+    app = web.Application()
+    app.router.add_post("/", made.take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
+    yield made
+    await runner.cleanup()
+
+
+@asynccontextmanager
+async def platform_of(tmp_path: Path, broker: Broker, **more: object) -> AsyncIterator[Platform]:
+    settings = Settings(data=tmp_path, K_SINK=broker.url, **more)  # type: ignore[arg-type]
+    async with opened(settings) as platform:
+        yield platform
+
+
+async def run(platform: Platform, key: str) -> str:
+    """Have a run start and end; return its id."""
+    flow, _ = await deploy(platform, FLOW)
+    made, _ = await start(platform, flow, {}, door="api", source="/api", key=key, trace="")
+    return made.id
+
+
+WORKFLOW = ["workflow.started.v1", "workflow.completed.v1"]
+TASKS = ["task.created.v1", "task.started.v1", "task.completed.v1"]
+
+
+@pytest.mark.parametrize(
+    ("lifecycle", "expected"),
+    [("workflows", WORKFLOW), ("all", [WORKFLOW[0], *TASKS, WORKFLOW[1]])],
+)
+async def test_what_happened_is_told_once(
+    tmp_path: Path, broker: Broker, lifecycle: str, expected: list[str]
+) -> None:
+    """Each line is told once, in few requests; those about tasks where they are wanted."""
+    async with platform_of(tmp_path, broker, lifecycle=lifecycle) as platform:
+        herald = Herald(platform)
+        assert await herald.tick() == 0  # from here on
+        await run(platform, "a")
+        assert await herald.tick() > 0
+        assert await herald.tick() == 0
+    assert broker.told() == expected
+    assert broker.requests == 1
+
+
+async def test_status_changes_are_told_where_asked_for(tmp_path: Path, broker: Broker) -> None:
+    """Each event that brings a status phase is followed by its status-changed event."""
+    async with platform_of(tmp_path, broker, lifecycle="all", lifecycle_statuses=True) as platform:
+        herald = Herald(platform)
+        await herald.tick()
+        await run(platform, "a")
+        await herald.tick()
+    phases = [e.json()["status"] for e in broker.events if "status-changed" in e.type]
+    assert phases == ["running", "pending", "running", "completed", "completed"]
+    assert len(broker.events) == 10
+    assert len({event.id for event in broker.events}) == 10
+
+
+async def test_a_broker_without_batches_gets_single_events(tmp_path: Path, broker: Broker) -> None:
+    """Where batched mode is refused, events go in structured mode, and batches are tried once."""
+    broker.batches = False
+    async with platform_of(tmp_path, broker) as platform:
+        herald = Herald(platform)
+        await herald.tick()
+        for key in "ab":
+            await run(platform, key)
+            await herald.tick()
+    assert broker.told() == WORKFLOW * 2
+    assert broker.requests == 5
+
+
+async def test_what_the_broker_did_not_take_is_told_again(tmp_path: Path, broker: Broker) -> None:
+    """A failing broker keeps the bookmark where it is: the same events come once it works."""
+    async with platform_of(tmp_path, broker) as platform:
+        herald = Herald(platform)
+        await herald.tick()
+        await run(platform, "a")
+        broker.status = 503
+        with pytest.raises(SinkUnavailable):
+            await herald.tick()
+        broker.status = 202
+        assert await herald.tick() == 2
+    assert broker.told() == WORKFLOW
+
+
+async def test_a_crash_after_publishing_tells_the_same_events(
+    tmp_path: Path, broker: Broker
+) -> None:
+    """Who dies between publishing and noting it is followed by another that tells it again.
+
+    The events are the same, ids and all, so that who hears them can tell.
+    """
+    async with platform_of(tmp_path, broker) as platform:
+        await Herald(platform).tick()
+        await run(platform, "a")
+        before = await platform.ledger.bookmark(READER)
+        await Herald(platform).tick()
+        now = await platform.ledger.bookmark(READER)
+        assert await platform.ledger.mark(READER, now, before)
+        assert await Herald(platform).tick() == 2
+    assert broker.told() == WORKFLOW * 2
+    assert broker.events[:2] == broker.events[2:]
+
+
+async def test_one_of_several_replicas_tells(tmp_path: Path, broker: Broker) -> None:
+    """While one has the lease the others tell nothing; when it ran out, another goes on."""
+    async with platform_of(tmp_path, broker, lease=30.0) as platform:
+        now = platform.clock()
+        later = replace(platform, clock=lambda: now + 60)
+        one, other, third = Herald(platform), Herald(platform), Herald(later)
+        await one.tick()
+        await run(platform, "a")
+        assert await one.tick() == 2
+        await run(platform, "b")
+        assert await other.tick() == 0
+        assert await third.tick() == 2
+    assert broker.told() == WORKFLOW * 2
+
+
+async def test_one_that_stops_lets_another_go_on(tmp_path: Path, broker: Broker) -> None:
+    """A clean end gives the lease back."""
+    async with platform_of(tmp_path, broker, lease=30.0) as platform:
+        async with Herald(platform) as one:
+            await run(platform, "a")
+            await one.tick()
+        await run(platform, "b")
+        assert await Herald(platform).tick() == 2
+
+
+async def test_while_it_is_off_nothing_is_told_nor_kept_to_tell(
+    tmp_path: Path, broker: Broker
+) -> None:
+    """What happens while it is off is not told when it is on again."""
+    async with platform_of(tmp_path, broker) as platform, Herald(platform):
+        pass
+    async with platform_of(tmp_path, broker, lifecycle="off") as platform, Herald(platform):
+        await run(platform, "a")
+    async with platform_of(tmp_path, broker) as platform, Herald(platform):
+        await run(platform, "b")
+
+        async def told() -> bool:
+            return bool(broker.events)
+
+        await until(told, 20, "the second run was told")
+    assert broker.told() == WORKFLOW

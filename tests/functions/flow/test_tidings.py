@@ -1,0 +1,147 @@
+"""What a line of a run's history is told by, and which tasks a line about many is about."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from functions.flow.tidings import TASKS, WORKFLOWS, concerned, told
+from functions.host.ledger.rows import Entry, Line
+
+
+def entries(*lines: str) -> list[Entry]:
+    """Read `kind instance` lines."""
+    read = [line.partition(" ") for line in lines]
+    return [Entry(kind, 0.0, instance.partition("#")[0], instance) for kind, _, instance in read]
+
+
+A, B, FORK = "/do/0/a#1", "/do/1/b#1", "/do/2/f#1"
+IN_0, IN_1 = f"/do/2/f/fork/branches/0/x#1@{FORK}/0", f"/do/2/f/fork/branches/1/y#1@{FORK}/1"
+NESTED = f"/do/2/f/fork/branches/0/x/do/0/g#1@{FORK}/0"
+DEEP = f"/deep#1@{FORK}/0|/do/2/f/fork/branches/0/x/do/0/g#1/0"
+AGAIN = "/do/2/f#2"
+
+
+@pytest.mark.parametrize(
+    ("history", "expected"),
+    [
+        (["task.started " + A, "task.completed " + A, "task.started " + B, "run.suspended"], [B]),
+        (["task.started " + A, "task.faulted " + A, "run.cancelled"], []),
+        (["task.started " + A, "task.cancelled " + A, "run.cancelled"], []),
+        (["task.started " + A, "task.started " + B, "run.suspended", "run.resumed"], [A, B]),
+        (
+            [
+                "task.started " + FORK, "task.started " + IN_0, "task.started " + IN_1,
+                "task.completed " + IN_1, "branches.cancelled " + FORK,
+            ],
+            [IN_0],
+        ),
+        (
+            [
+                "task.started " + A, "task.started " + FORK, "task.started " + IN_0,
+                "task.started " + NESTED, "task.started " + DEEP, "branches.cancelled " + FORK,
+            ],
+            [IN_0, NESTED, DEEP],
+        ),
+        (
+            [
+                "task.started " + IN_0, "task.started " + NESTED, "task.started " + DEEP,
+                "branches.cancelled " + NESTED,
+            ],
+            [DEEP],
+        ),
+        (
+            ["task.started " + FORK, "task.started " + IN_0, "branches.cancelled " + FORK,
+             "run.cancelled"],
+            [FORK],
+        ),
+        (["task.started " + AGAIN, "task.started " + IN_0, "branches.cancelled " + AGAIN], []),
+        (
+            ["task.started /do/0/t#1", "task.started /do/0/t/try/0/x#1",
+             "task.faulted /do/0/t/try/0/x#1", "task.faulted /do/0/t#1", "run.faulted",
+             "redriven /do/0/t/try/0/x#1", "run.suspended"],
+            ["/do/0/t/try/0/x#1", "/do/0/t#1"],
+        ),
+        (["task.started " + A, "run.suspended", "task.completed " + A], []),
+    ],
+    ids=["ended", "faulted", "cut off", "resumed", "branch", "nested", "inner", "fork itself",
+         "other visit", "redriven", "other line"],
+)  # fmt: skip
+def test_a_line_is_about_what_was_open(history: list[str], expected: list[str]) -> None:
+    """Created and not ended, in a fork's branches only where the line is about that fork."""
+    assert [instance for _, instance in concerned(entries(*history))] == expected
+
+
+def names(kind: str, detail: dict[str, Any] | None = None, *, statuses: bool = False) -> list[str]:
+    """Return what a line is told by."""
+    entry = Entry(kind, 1.0, "/do/0/a", "/do/0/a#1", detail or {})
+    line = Line("r1", "shop", "order", "1.0.0", "0" * 32, None, 7, entry)
+    events = told(line, [], tasks=True, statuses=statuses)
+    assert [event.get("sequence") for event in events] == [
+        f"00000007-{number:04d}" for number in range(len(events))
+    ]
+    return [event.type.split(".", 2)[2].removesuffix(".v1") for event in events]
+
+
+PROBLEM = {"problem": {"type": "https://example.com/no", "title": "No", "status": 418}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "detail", "expected"),
+    [
+        ("run.faulted", PROBLEM, ["workflow.faulted"]),
+        ("redriven", {}, ["workflow.resumed", "task.retried"]),
+        ("task.listening", {}, ["workflow.correlation-started"]),
+        ("task.correlated", {"keys": {"order": 1}}, ["workflow.correlation-completed"]),
+        ("task.started", {"pending": True}, ["task.created"]),
+        ("task.started", {}, ["task.created", "task.started"]),
+        ("task.claimed", {"attempt": 1}, ["task.started"]),
+        ("task.claimed", {"attempt": 1, "claims": 2}, []),
+        ("task.claimed", {"attempt": 2}, []),
+        ("task.retrying", {}, ["task.retried"]),
+        ("task.caught", PROBLEM, []),
+    ],
+)
+def test_a_line_is_told_by_its_events(
+    kind: str, detail: dict[str, Any], expected: list[str]
+) -> None:
+    """A claim after a lost one starts nothing again; what is nobody's business is not told."""
+    assert names(kind, detail) == expected
+
+
+def test_the_correlation_keys_are_told() -> None:
+    """They travel with the end of the correlation, where there are any."""
+    entry = Entry("task.correlated", 1.0, "/do/0/a", "/do/0/a#1", {"keys": {"order": "a1"}})
+    line = Line("r1", "shop", "order", "1.0.0", "0" * 32, None, 7, entry)
+    [event] = told(line, [], tasks=False, statuses=False)
+    assert event.json()["correlationKeys"] == {"order": "a1"}
+    [event] = told(
+        Line("r1", "shop", "order", "1.0.0", "0" * 32, None, 7, Entry("task.correlated", 1.0)),
+        [], tasks=False, statuses=False,
+    )  # fmt: skip
+    assert "correlationKeys" not in event.json()
+
+
+def test_a_waiting_task_is_told_by_its_phase_alone() -> None:
+    """Where statuses are wanted, a wait and a listen bring the phase `waiting`."""
+    assert names("task.waiting") == []
+    assert names("task.waiting", statuses=True) == ["task.status-changed"]
+    assert names("task.listening", statuses=True) == [
+        "workflow.correlation-started",
+        "task.status-changed",
+    ]
+
+
+def test_every_kind_that_is_read_can_be_told() -> None:
+    """None of the kinds of lines that the herald asks for is without an event."""
+    silent = {
+        kind
+        for kind in (*WORKFLOWS, *TASKS)
+        if not told(
+            Line("r1", "a", "b", "1.0.0", "0" * 32, None, 1, Entry(kind, 1.0, "/a", "/a#1",
+                 PROBLEM | {"attempt": 1})),
+            [("/a", "/a#1")], tasks=True, statuses=True,
+        )
+    }  # fmt: skip
+    assert silent == set()
