@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from functions.host.process.confined import run_confined
 from functions.host.process.handling import handled
+from functions.host.web.authenticated import fetched
 from functions.host.web.documents import Documents
 from functions.script.languages import program
 from functions.script.models import In, Out, Settings
@@ -37,7 +38,8 @@ async def _code(request: In, settings: Settings, context: Context) -> str:
     if request.source is None:
         return request.code or ""
     sources = await context.resources.once("sources", documents)
-    document = await sources.fetch(context.http, request.source.uri)
+    limits = settings.source_limits
+    document = await fetched(context, sources, request.source.endpoint, limits)
     return document.content.decode("utf-8", "replace")
 
 

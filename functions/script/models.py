@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from functions.host.process.asked import Asked, Out
 from functions.host.process.settings import Allowance
+from functions.host.web.endpoint import Place
 from functions.host.web.limits import Limits
 
 __all__ = ["In", "Out", "Settings"]
@@ -38,28 +39,13 @@ class Settings(Allowance):
         )
 
 
-class Endpoint(BaseModel):
-    """Where a source lies."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    uri: str = Field(min_length=1, description="The URI, http or https.")
-
-
 class Source(BaseModel):
     """A script that lies elsewhere."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str | None = Field(None, description="The source's name, for people.")
-    endpoint: Annotated[str, Field(min_length=1)] | Endpoint = Field(
-        description="The URI, or an object with it."
-    )
-
-    @property
-    def uri(self) -> str:
-        """The URI in either of its forms."""
-        return self.endpoint if isinstance(self.endpoint, str) else self.endpoint.uri
+    endpoint: Place = Field(description="Where the source lies.")
 
 
 class In(Asked):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +14,7 @@ from tests.support.confinement import needs_confinement
 if TYPE_CHECKING:
     from tests.support.local_platform import LocalPlatform
 
+SPEC = os.environ.get("TENDRIL_SPEC")
 FLOW = """
 document: {dsl: '1.0.3', namespace: test, name: processes, version: '1.0.0'}
 do:
@@ -87,3 +91,23 @@ async def test_processes_run_and_the_platform_stays_well(platform: LocalPlatform
         (6, "'run.shell.command' of task 'greet': an expressio"),
         (9, "'run.script.language' of task 'other': \"cobol\" is"),
     ]
+
+
+@needs_confinement
+@pytest.mark.skipif(SPEC is None, reason="TENDRIL_SPEC names no folder with the specification")
+@pytest.mark.skipif(not shutil.which("node"), reason="no node is installed")
+async def test_the_specifications_examples_run(platform: LocalPlatform) -> None:
+    """Its examples of `run` pass the door; those of scripts and commands say what they should."""
+    folder = Path(str(SPEC)) / "examples"
+    for file in sorted(folder.glob("run-*.yaml")):
+        if file.name != "run-subflow.yaml":
+            status, answer = await platform.api("POST", "/flows", data=file.read_bytes())
+            # several have one name and version
+            assert status in {200, 201, 409}, (file.name, answer)
+    expected = {
+        "script": "stdin >  Hello Workflow\narg >  hello\nenv >  bar\n",
+        "shell": "STDIN was: Hello World\nARGS are Foo Bar\n",
+    }
+    for kind, output in expected.items():
+        run = await platform.run(f"examples/run-{kind}-with-stdin-and-arguments")
+        assert run.get("output") == output, run

@@ -10,6 +10,7 @@ from events.flow.place import Place
 from events.flow.rules.visit import Visit, Words, tasks_of
 from events.flow.syntax.call import BUILT_IN, CallTask
 from events.flow.syntax.composite import TryTask
+from events.flow.syntax.run import RunTask
 from events.flow.syntax.simple import RaiseTask
 
 if TYPE_CHECKING:
@@ -49,6 +50,9 @@ def _of_task(visit: Visit) -> Iterator[tuple[Place, str, str]]:
         yield visit.place("catch", "retry"), "retries", task.catch.retry
     if isinstance(task, CallTask) and task.call in BUILT_IN:
         yield from _authentications(task.with_, visit.place("with"))
+    if isinstance(task, RunTask) and task.run.script and task.run.script.source:
+        source = task.run.script.source.definition()
+        yield from _authentications(source, visit.place("run", "script", "source"))
 
 
 def _authentications(value: Any, place: Place) -> Iterator[tuple[Place, str, str]]:

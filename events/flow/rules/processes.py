@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from events.flow import authentications
 from events.flow.catalog import Catalog, UnknownFunction
 from events.flow.expressions import is_expression
 from events.flow.rules.functions import unfitting, unknown_in
@@ -30,7 +31,8 @@ def unrunnable(parsed: Parsed, catalog: Catalog) -> Iterator[Words]:
         if isinstance(visit.task, RunTask):
             given = visit.task.run.definition()
             for kind in set(PROCESSES).intersection(given):
-                yield from _process(visit, kind, given[kind], catalog, unknown)
+                inside = authentications.given(kind, given[kind], parsed.flow.policies)
+                yield from _process(visit, kind, inside, catalog, unknown)
 
 
 def _process(

@@ -37,8 +37,9 @@ AUTHENTICATIONS: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
     "openapi": (("authentication",), ("document", "endpoint", "authentication")),
     "a2a": (("server", "authentication"), ("agentCard", "endpoint", "authentication")),
     "mcp": (("transport", "http", "endpoint", "authentication"),),
+    "script": (("source", "endpoint", "authentication"),),
 }
-"""Where each one's arguments have authentication policies, the callee's own first."""
+"""Where each one's arguments have authentication policies, the callee's own first; a script too."""
 
 
 def _arguments(protocol: str) -> type[Node]:

@@ -143,14 +143,6 @@ def test_every_refusal_of_the_table_is_used() -> None:
                 "endpoint": {"uri": "https://x", "authentication": {"bearer": {"token": "t"}}},
             },
         },
-        "script": {
-            "run": {
-                "script": {
-                    "language": "js",
-                    "source": {"endpoint": {"uri": "https://x", "authentication": {"use": "one"}}},
-                }
-            }
-        },
     }
     flows = [COMPLETE, *({**RUNNABLE, **change} for change in flow_level)]
     flows.append({**RUNNABLE, "do": [{name: task} for name, task in tasks.items()]})

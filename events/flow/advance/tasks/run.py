@@ -10,6 +10,7 @@ import hashlib
 import re
 from typing import TYPE_CHECKING, Any, cast
 
+from events.flow import authentications
 from events.flow.advance.happenings import Answered, Entered, Happening, Produced
 from events.flow.advance.pointers import task_at
 from events.flow.advance.tasks import call, subflow
@@ -31,7 +32,8 @@ def request(work: Work, frame: Frame, _: Entered) -> Happening | None:
         subflow.request(work, frame, process.workflow, awaited=process.await_ is not False)
         return None
     kind = next(name for name in PROCESSES if getattr(process, name) is not None)
-    data = call.resolved(work, frame, _given(process, kind), (("source", "endpoint"),))
+    given = authentications.given(kind, _given(process, kind), work.flow.policies)
+    data = call.resolved(work, frame, given, (("source", "endpoint"),))
     if kind == "container":
         data = {"name": _name(work, frame), **data}
     work.requests.append(TaskRequest(frame.instance, frame.reference, kind, "", data))

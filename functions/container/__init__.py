@@ -1,0 +1,1 @@
+"""The container tool: a container of the DSL, by the engine of this machine."""
