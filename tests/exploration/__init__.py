@@ -1,0 +1,1 @@
+"""A small model checker of the hop protocol."""

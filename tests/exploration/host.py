@@ -1,0 +1,225 @@
+"""One process, of which every transaction and every event sent waits for somebody's choice.
+
+All of it is the real code. What stands in for a part is small: the ledger is the embedded one
+over a database in memory, the sink hands events to the world, threads do their work at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import deque
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from pydantic import BaseModel
+
+from events.flow.parse import parse as parse_flow
+from functions.flow.clock import Clock
+from functions.host.assembly import Platform
+from functions.host.blobs import Blobs
+from functions.host.context import Resources
+from functions.host.deployed import Deployed, Deployments
+from functions.host.emitting import Emitter
+from functions.host.hop import Worker
+from functions.host.jq import JqPool
+from functions.host.ledger.sqlite import SqliteLedger
+from functions.host.outcomes import RetryPolicy
+from functions.host.settings import Settings
+from functions.host.settle import Settler
+from functions.host.stepping import Stepper
+from functions.host.tool import Tool, tool
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections import Counter
+    from collections.abc import Callable
+
+    from events.envelope import Message
+    from functions.host.context import Context
+    from functions.host.ledger.rows import FlowRow
+    from functions.host.outcomes import Outcome
+
+EXPRESSIONS: Final = JqPool()
+SETTINGS: Final = Settings(_env_file=None)
+
+
+class Inline(Executor):
+    """Does everything at once, where it is asked for: the order stays a matter of choice."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Do it and return it done."""
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - it belongs to whoever asked
+            future.set_exception(error)
+        return future
+
+
+class Gates:
+    """Where one host waits before everything that others could see."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[asyncio.Future[None]] = deque()
+        self.sends: set[asyncio.Future[None]] = set()
+        self.seen = b""
+        """A digest of all that this host was told since it took its delivery."""
+        self.dead = False
+
+    async def wait(self, *, send: bool = False) -> None:
+        """Wait to be chosen; a host that died never is."""
+        gate: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.waiting.append(gate)
+        if send:
+            self.sends.add(gate)
+        await gate
+        if self.dead:
+            raise asyncio.CancelledError
+
+    @property
+    def sending(self) -> bool:
+        """Whether what comes next only hands an event over."""
+        return bool(self.waiting) and self.waiting[0] in self.sends
+
+    def saw(self, what: object) -> None:
+        """Note what the host was told: what it does next follows from these alone."""
+        self.seen = hashlib.blake2b(self.seen + repr(what).encode()).digest()
+
+
+class GatedLedger(SqliteLedger):
+    """The embedded ledger, one transaction for each choice."""
+
+    def __init__(self, database: sqlite3.Connection, gates: Gates) -> None:
+        self._database, self._gates = database, gates
+        self._seen = {}
+        self._write = cast("Any", self._transact)
+
+    async def _read(self, work: Callable[[sqlite3.Connection], Any]) -> Any:
+        return await self._transact(work)
+
+    async def _transact(self, work: Callable[[sqlite3.Connection], Any], **_how: bool) -> Any:
+        await self._gates.wait()
+        self._seen.clear()
+        self._database.execute("BEGIN")
+        try:
+            value = work(self._database)
+        except BaseException:
+            self._database.execute("ROLLBACK")
+            raise
+        self._database.execute("COMMIT")
+        self._gates.saw(value)
+        return value
+
+
+class GatedSink:
+    """The broker as a host reaches it: each event is one choice."""
+
+    def __init__(self, gates: Gates, take: Callable[[Message], None]) -> None:
+        self._gates, self._take = gates, take
+
+    async def send(self, messages: list[Message]) -> None:
+        """Hand events over, one after the other."""
+        for message in messages:
+            await self._gates.wait(send=True)
+            self._take(message)
+            self._gates.saw("sent")
+
+
+class In(BaseModel):
+    """What `ping` is asked."""
+
+    n: int
+
+
+class Out(BaseModel):
+    """What `ping` answers."""
+
+    n: int
+
+
+class Untimed(Tool):
+    """A tool whose outcomes say nothing of how long they took, which is no one's choice."""
+
+    async def call(self, data: Any, context: Context) -> Outcome:
+        """Run the handler."""
+        return replace(await super().call(data, context), work_ms=0.0)
+
+
+@dataclass
+class Host:
+    """One process that serves the tool `ping`; or the clock."""
+
+    gates: Gates
+    worker: Worker
+    clock: Clock
+    platform: Platform
+    task: asyncio.Task[Any] | None = None
+    delivery: str = ""
+
+    @property
+    def busy(self) -> bool:
+        """Whether it does something."""
+        return self.task is not None
+
+
+def raised(
+    database: sqlite3.Connection,
+    flow: FlowRow,
+    now: Callable[[], float],
+    take: Callable[[Message], None],
+    calls: Counter[str],
+) -> Host:
+    """Start a process.
+
+    Args:
+        database: The ledger.
+        flow: The one flow there is.
+        now: The time.
+        take: Gets the events it sends.
+        calls: Counts how often the handler ran for each task instance.
+    """
+    gates = Gates()
+    ledger = GatedLedger(database, gates)
+    blobs, jq = Blobs(cast("Any", None), 1 << 30), EXPRESSIONS
+    sink = GatedSink(gates, take)
+    deployments = Deployments(ledger)
+    deployments._known[flow.digest] = _deployed(flow)
+    stepper = Stepper(blobs, deployments, jq, now, grace=SETTINGS.request_grace, max_steps=1000)
+    stepper._threads = cast("Any", Inline())  # threads are no one's choice
+    emitter = Emitter(ledger, blobs, cast("Any", sink))
+    settler = Settler(ledger, blobs, stepper, emitter, now, lease=SETTINGS.lease, soon=0.0)
+    platform = Platform(
+        SETTINGS, ledger, cast("Any", None), blobs, deployments, cast("Any", sink), jq,
+        emitter, settler, now,
+    )  # fmt: skip
+
+    async def handle(request: In, context: Context) -> Out:
+        calls[context.task] += 1
+        return Out(n=request.n + 1)
+
+    described = tool(handle, name="ping", version="1.0.0", timeout=1e6)
+    untimed = Untimed(**{name: getattr(described, name) for name in Tool.__slots__})
+    worker = Worker(
+        untimed,
+        platform,
+        RetryPolicy(3, 1.0, 1.0),
+        folder=Path(),
+        http=cast("Any", None),
+        resources=Resources(),
+        luck=lambda: 0.0,
+    )
+    worker._cold = False  # a cold start is only a note in the history
+    return Host(gates, worker, Clock(platform), platform)
+
+
+@cache
+def _parsed(digest: str, text: str) -> Any:
+    return parse_flow(text, digest).flow
+
+
+def _deployed(row: FlowRow) -> Deployed:
+    return Deployed(row, _parsed(row.digest, row.source))

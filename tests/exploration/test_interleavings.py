@@ -1,0 +1,141 @@
+"""Whatever the order, and whatever goes wrong on the way: no transition is lost or done twice.
+
+Every order of what two hosts, the broker and the clock do is gone through, transaction by
+transaction, with what may go wrong at every point at which it may: a host dies, an event is
+delivered again, is lost outright, or the clock finds leases over whose holders are still at
+work (they had been frozen, and wake). States are recognised, so each is gone on from once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import orjson
+import pytest
+
+from tests.exploration.explorer import Violation, explore
+from tests.exploration.world import Budget, flow
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Sequence
+
+    from functions.host.ledger.rows import Transition
+    from tests.exploration.world import World
+
+SEQUENCE = flow("""
+  - a: {call: ping, with: {n: 1}}
+  - b: {call: ping, with: {n: '${ .n }'}}
+""")
+JOIN = flow("""
+  - f:
+      fork:
+        branches:
+          - a: {call: ping, with: {n: 1}}
+          - b: {call: ping, with: {n: 2}}
+  - c: {call: ping, with: {n: '${ .[1].n }'}}
+""")
+COMPETE = flow("""
+  - f:
+      fork:
+        compete: true
+        branches:
+          - a: {call: ping, with: {n: 1}}
+          - b: {call: ping, with: {n: 2}}
+  - c: {call: ping, with: {n: '${ .n }'}}
+""")
+TIMERS = flow("""
+  - t:
+      try:
+        - a: {call: ping, with: {n: 1}, timeout: {after: {seconds: 60}}}
+      catch:
+        do:
+          - late: {set: {n: 100}}
+  - w: {wait: {seconds: 5}}
+  - b: {call: ping, with: {n: '${ .n }'}}
+""")
+FLOWS = {
+    "sequence": (SEQUENCE, [{"n": 3}]),
+    "join": (JOIN, [{"n": 4}]),
+    "compete": (COMPETE, [{"n": 3}, {"n": 4}]),
+    "timers": (TIMERS, [{"n": 3}, {"n": 101}]),
+}
+"""Flows, and what they may give."""
+MISHAPS = {
+    "a crash": Budget(crashes=1),
+    "a duplicate": Budget(duplicates=1),
+    "a loss": Budget(losses=1),
+    "a frozen host": Budget(early=1),
+    "a crash and a duplicate": Budget(crashes=1, duplicates=1),
+}
+QUICK = [
+    *[("sequence", mishap) for mishap in MISHAPS],
+    *[("timers", mishap) for mishap in MISHAPS],
+    ("compete", "a crash"),
+]
+THOROUGH = [
+    (name, mishap) for name in ("compete", "join") for mishap in MISHAPS if mishap != "a crash"
+]
+
+
+def nothing_twice(world: World) -> str | None:
+    """Say which task or run ended twice in the run's history."""
+    rows = world.database.execute(
+        "SELECT kind, instance, count(*) FROM history WHERE kind IN "
+        "('task.completed', 'task.requested', 'run.completed') "
+        "GROUP BY kind, instance HAVING count(*) > 1"
+    ).fetchall()
+    return f"written more than once: {rows}" if rows else None
+
+
+def completed(outputs: Sequence[object]) -> Callable[[World], str | None]:
+    """Return what says why a run that nothing more happens to has not come to a good end."""
+
+    def judge(world: World) -> str | None:
+        [status, output] = world.database.execute("SELECT status, output FROM runs").fetchone()
+        if status != "completed":
+            return f"the run is {status}"
+        if orjson.loads(output) not in outputs:
+            return f"the output is {output}"
+        left = world.database.execute(
+            "SELECT instance, state FROM tasks WHERE state <> 'closed'"
+        ).fetchall()
+        return f"still open: {left}" if left else None
+
+    return judge
+
+
+async def gone_through(name: str, mishap: str) -> None:
+    """Go through every order of a flow."""
+    text, outputs = FLOWS[name]
+    found = await explore(text, MISHAPS[mishap], nothing_twice, completed(outputs))
+    assert found.ends > 0
+
+
+@pytest.mark.parametrize(("name", "mishap"), QUICK)
+async def test_no_order_loses_or_doubles_a_transition(name: str, mishap: str) -> None:
+    """A run completes once, with its one output and nothing left open, in every order."""
+    await gone_through(name, mishap)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "mishap"), THOROUGH)
+async def test_no_order_of_branches_loses_or_doubles_a_transition(name: str, mishap: str) -> None:
+    """The same of branches that end at the same time, whatever goes wrong."""
+    await gone_through(name, mishap)
+
+
+async def test_a_promise_that_is_broken_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a ledger that compares nothing before it sets, an order is found that does so twice."""
+
+    def close(db: sqlite3.Connection, step: Transition) -> bool:
+        db.execute(
+            "UPDATE tasks SET state = 'closed', outcome = coalesce(?, outcome) "
+            "WHERE run = ? AND instance = ?",
+            (step.outcome, step.run, step.closes),
+        )
+        return True
+
+    monkeypatch.setattr("functions.host.ledger.sqlite.tasks.close", close)
+    with pytest.raises(Violation, match="written more than once"):
+        await gone_through("sequence", "a frozen host")

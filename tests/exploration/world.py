@@ -1,0 +1,304 @@
+"""Two hosts, a broker and a clock of which every step is somebody's choice.
+
+The broker is a bag of events that may deliver any of them next, and the clock's time goes on
+only by choice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import sqlite3
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from events.envelope import parse as parse_event
+from events.flow.parse import parse as parse_flow
+from functions.host.ledger.rows import FlowRow, RunRow, RunStatus
+from functions.host.ledger.sqlite.schema import migrate
+from tests.exploration.host import Host, raised
+
+if TYPE_CHECKING:
+    from events.envelope import Message
+
+RUN: Final = "f" * 32
+START: Final = 1_000_000.0
+LEAP: Final = 10_000.0
+"""Seconds that a tick lets pass: every lease, grace, back-off and timer of these flows is over."""
+UNTOLD: Final = frozenset({"flows", "doors", "tools"})
+"""Tables that say nothing of the run."""
+
+Choice = tuple[str, ...]
+"""What happens next: `deliver host event`, `step host`, `crash host`, `duplicate event`, `lose
+event` or `tick`."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How often what may go wrong does."""
+
+    crashes: int = 0
+    duplicates: int = 0
+    losses: int = 0
+    early: int = 0
+    """Ticks while somebody is still busy: to that host, this is having been frozen."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A moment in which nobody is busy: all there is to know of the world."""
+
+    database: bytes
+    pending: tuple[str, ...]
+    delivered: tuple[str, ...]
+    now: float
+    budget: Budget
+    calls: tuple[tuple[str, int], ...]
+    ticks: int
+
+
+def flow(tasks: str) -> str:
+    """Return the text of a flow of these tasks."""
+    head = "document: {dsl: '1.0.3', namespace: test, name: explored, version: '1.0.0'}"
+    return f"{head}\ndo:{tasks}"
+
+
+@cache
+def flow_row(text: str) -> FlowRow:
+    """Return a flow as it is deployed."""
+    parsed = parse_flow(text, "flow.yaml")
+    document = parsed.definition["document"]
+    return FlowRow(
+        parsed.digest,
+        document["namespace"],
+        document["name"],
+        document["version"],
+        "",
+        parsed.definition,
+        text,
+        {"ping": "1.0.0"},
+        0.0,
+    )
+
+
+@dataclass
+class World:
+    """Everything there is; `apply` makes one choice and runs until all wait for the next."""
+
+    flow: FlowRow
+    budget: Budget
+    database: sqlite3.Connection
+    pending: list[str] = field(default_factory=list)
+    delivered: set[str] = field(default_factory=set)
+    messages: dict[str, Message] = field(default_factory=dict)
+    now: float = START
+    calls: Counter[str] = field(default_factory=Counter)
+    """How often the handler ran for each task instance."""
+    ticks: int = 0
+    hosts: dict[str, Host] = field(default_factory=dict)
+
+    @classmethod
+    async def begin(cls, text: str, budget: Budget) -> World:
+        """Deploy the flow and start its one run."""
+        database = sqlite3.connect(":memory:", isolation_level=None)
+        migrate(database)
+        world = cls(flow_row(text), budget, database)
+        world.raise_hosts()
+        host = world.hosts["a"]
+        deployed = host.platform.ledger.deploy(world.flow, [])
+        await world.through(host, deployed)
+        row = world.flow
+        run = RunRow(
+            RUN, row.digest, row.namespace, row.name, row.version, 1, RunStatus.RUNNING, "{}",
+            None, None, START, None, "0" * 32,
+        )  # fmt: skip
+        _, opened = await world.through(host, host.platform.settler.start(run))
+        await world.through(host, host.platform.emitter.emit(run, opened, reply=False))
+        return world
+
+    @classmethod
+    async def restored(
+        cls, flow: FlowRow, snapshot: Snapshot, messages: dict[str, Message]
+    ) -> World:
+        """Return to a moment."""
+        database = sqlite3.connect(":memory:", isolation_level=None)
+        database.deserialize(snapshot.database)
+        world = cls(flow, snapshot.budget, database, list(snapshot.pending))
+        world.delivered, world.messages = set(snapshot.delivered), messages
+        world.now, world.ticks = snapshot.now, snapshot.ticks
+        world.calls = Counter(dict(snapshot.calls))
+        world.raise_hosts()
+        return world
+
+    def snapshot(self) -> Snapshot:
+        """Return this moment; nobody may be busy."""
+        assert not any(host.busy for host in self.hosts.values())
+        return Snapshot(
+            self.database.serialize(),
+            tuple(sorted(self.pending)),
+            tuple(sorted(self.delivered)),
+            self.now,
+            self.budget,
+            tuple(sorted(self.calls.items())),
+            self.ticks,
+        )
+
+    def raise_hosts(self) -> None:
+        """Start all processes."""
+        for name in ("a", "b", "clock"):
+            self.hosts[name] = self._host()
+
+    def _host(self) -> Host:
+        return raised(self.database, self.flow, self._time, self._take, self.calls)
+
+    def _time(self) -> float:
+        return self.now
+
+    def _take(self, message: Message) -> None:
+        identity = message[0]["ce-id"]
+        self.messages[identity] = message
+        if identity not in self.pending:  # two copies that wait are one that is delivered twice
+            self.pending.append(identity)
+
+    async def through(self, host: Host, work: Any) -> Any:
+        """Do something of a host from its beginning to its end."""
+        task = asyncio.ensure_future(work)
+        await quiet()
+        while host.gates.waiting:
+            host.gates.waiting.popleft().set_result(None)
+            await quiet()
+        return await task
+
+    def choices(self) -> list[Choice]:
+        """Return what may happen next."""
+        sending = next((name for name, host in self.hosts.items() if host.gates.sending), None)
+        if sending:  # the order of a send and of what others do makes no difference
+            return [("step", sending), *([("crash", sending)] if self.budget.crashes else [])]
+        found: list[Choice] = [
+            ("step", name) for name, host in self.hosts.items() if host.gates.waiting
+        ]
+        free = next((name for name in ("a", "b") if not self.hosts[name].busy), None)
+        found += [("deliver", free, event) for event in sorted(self.pending) if free]
+        idle = not found
+        if self.budget.crashes:
+            found += [("crash", name) for name, host in self.hosts.items() if host.busy]
+        if self.budget.duplicates:
+            found += [("duplicate", each) for each in sorted(self.delivered - set(self.pending))]
+        if self.budget.losses:
+            found += [("lose", event) for event in sorted(self.pending)]
+        if not self.hosts["clock"].busy and (idle or self.budget.early) and not self.ended:
+            found.append(("tick", "forced" if idle else "early"))
+        return found
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run is over."""
+        [status] = self.database.execute("SELECT status FROM runs").fetchone()
+        return status in {"completed", "faulted", "cancelled"}
+
+    async def apply(self, choice: Choice) -> None:
+        """Make one choice."""
+        getattr(self, f"_{choice[0]}")(*choice[1:])
+        if choice[0] == "crash":
+            self.hosts[choice[1]] = self._host()
+        await quiet()
+        if choice[0] == "deliver":  # waiting to claim is no different from not being delivered
+            self._step(choice[1])
+            await quiet()
+        for host in self.hosts.values():
+            if host.task is not None and host.task.done():
+                self._finished(host)
+
+    def _finished(self, host: Host) -> None:
+        assert host.task is not None
+        reply, host.task = host.task.result(), None
+        host.gates.seen = b""
+        if host.delivery:
+            self.delivered.add(host.delivery)
+            host.delivery = ""
+            if reply is not None:
+                self._take(reply)
+
+    def _step(self, name: str) -> None:
+        self.hosts[name].gates.waiting.popleft().set_result(None)
+
+    def _deliver(self, name: str, event: str) -> None:
+        host = self.hosts[name]
+        self.pending.remove(event)
+        headers, body = self.messages[event]
+        host.delivery = event
+        host.task = asyncio.ensure_future(host.worker.do(parse_event(list(headers.items()), body)))
+        host.gates.saw(("deliver", event))
+
+    def _crash(self, name: str) -> None:
+        host = self.hosts[name]
+        self.budget = replace(self.budget, crashes=self.budget.crashes - 1)
+        assert host.task is not None
+        host.gates.dead = True
+        host.task.cancel()
+        if host.delivery and host.delivery not in self.pending:  # nobody acknowledged it
+            self.pending.append(host.delivery)
+
+    def _duplicate(self, event: str) -> None:
+        self.budget = replace(self.budget, duplicates=self.budget.duplicates - 1)
+        self.pending.append(event)
+
+    def _lose(self, event: str) -> None:
+        self.budget = replace(self.budget, losses=self.budget.losses - 1)
+        self.pending.remove(event)
+
+    def _tick(self, kind: str) -> None:
+        if kind == "early":
+            self.budget = replace(self.budget, early=self.budget.early - 1)
+        self.ticks += 1
+        self.now += LEAP
+        host = self.hosts["clock"]
+        host.task = asyncio.ensure_future(host.clock.tick())
+        host.gates.saw(("tick", self.now))
+
+    def key(self) -> bytes:
+        """Return a digest of everything that the future depends on; hosts are alike."""
+        digest = hashlib.blake2b(digest_size=16)
+        tables = self.database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        for [table] in tables.fetchall():
+            if table in UNTOLD:
+                continue
+            rows = self.database.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608
+            digest.update(repr(rows).encode())
+        busy = sorted(
+            (host.delivery, host.gates.seen, len(host.gates.waiting))
+            for name, host in self.hosts.items()
+            if name != "clock"
+        )
+        clock = self.hosts["clock"]
+        rest = (
+            sorted(self.pending),
+            sorted(self.delivered) if self.budget.duplicates else None,
+            self.now,
+            self.budget,
+            sorted(self.calls.items()),
+            busy,
+            (clock.busy, clock.gates.seen),
+        )
+        digest.update(repr(rest).encode())
+        return digest.digest()
+
+    async def close(self) -> None:
+        """End everything that is still going on."""
+        others = asyncio.all_tasks() - {cast("Any", asyncio.current_task())}
+        for host in self.hosts.values():
+            host.gates.dead = True
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        self.database.close()
+
+
+async def quiet() -> None:
+    """Let everybody go on until all wait at a gate."""
+    ready = cast("Any", asyncio.get_running_loop())._ready  # what is about to run
+    await asyncio.sleep(0)
+    while ready:  # noqa: ASYNC110 - nobody tells
+        await asyncio.sleep(0)
