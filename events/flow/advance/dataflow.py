@@ -130,9 +130,11 @@ def taken_out(spec: Output | None, raw: Json, run: Run, work: Work) -> Json:
 
 def exported(spec: Export | None, work: Work, run: Run) -> Json:
     """Return the context that an export makes; without one it stays as it is."""
-    if spec is None or spec.as_ is None:
+    if spec is None:
         return work.context
-    context = expressions.transform(spec.as_, run, loose=work.flow.loose)
+    context = work.context
+    if spec.as_ is not None:
+        context = expressions.transform(spec.as_, run, loose=work.flow.loose)
     _validate(work, spec.schema_, context, "exported context")
     return context
 

@@ -37,7 +37,10 @@ def meaningless(parsed: Parsed) -> Iterator[Words]:
         yield from _schema(parsed, Place((name, "schema")))
     for place, wanted in filters_of(parsed):
         yield from _filter(place, wanted)
+    for name in (parsed.flow.use and parsed.flow.use.retries) or {}:
+        yield from _backoff(parsed, Place(("use", "retries", name, "backoff")))
     for visit in tasks_of(parsed.flow):
+        yield from _backoff(parsed, visit.place("catch", "retry", "backoff"))
         for name in _SCHEMAS:
             yield from _schema(parsed, visit.place(name, "schema"))
         yield from _variables(visit)
@@ -108,6 +111,16 @@ def _ignored(visit: Visit) -> Iterator[Words]:
             hint = did_you_mean(name, known)
             expected = f"expected one of {', '.join(known)}"
             yield where, f"unknown property '{name}' in {place}; {expected}{hint}"
+
+
+def _backoff(parsed: Parsed, place: Place) -> Iterator[Words]:
+    """Yield parameters of a back-off: the language lets them pass and gives none a meaning."""
+    backoff = value_at(parsed.definition, place.path)
+    for kind, parameters in backoff.items() if isinstance(backoff, dict) else ():
+        for name in parameters:
+            where = Place((*place.path, kind, name), place.task)
+            told = Place((*place.path, kind), place.task)
+            yield where, f"unknown property '{name}' in {told}; it takes none"
 
 
 def _attributes(visit: Visit, task: EmitTask) -> Iterator[Words]:

@@ -165,6 +165,7 @@ def test_transformations_may_be_objects(interpreter: Any, flow_of: Callable[...,
         ({"input": {**STRING, "from": '"text"'}}, "/do/0/t", "input"),
         ({"output": {**STRING, "as": "1"}}, "/do/0/t", "output"),
         ({"export": {**STRING, "as": "1"}}, "/do/0/t", "exported context"),
+        ({"export": STRING}, "/do/0/t", "exported context"),
     ],
 )
 def test_schemas_are_checked_where_the_specification_says(

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from events.errors import ErrorType, Problem
+from events.flow.imports import imports_of
+from events.flow.parse import parse
+from events.flow.syntax.imports import Imports
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,6 +20,7 @@ if TYPE_CHECKING:
     from events.flow.syntax import Flow
 
 Json = Any
+SPEC = os.environ.get("TENDRIL_SPEC")
 
 PET = {
     "input": {
@@ -393,3 +399,35 @@ class TestLoose:
         """What is written as an expression is meant as one."""
         flow = flow_of({"s": {"set": {"x": "${ error }"}}}, evaluate={"mode": "loose"})
         assert interpreter.problem(flow, {}).type == ErrorType.EXPRESSION
+
+
+@pytest.mark.skipif(SPEC is None, reason="TENDRIL_SPEC does not name a folder with the DSL")
+class TestExamples:
+    """The specification's own examples of what is defined once and used by name."""
+
+    def flow(self, name: str) -> Flow:
+        """Read an example, with a function of ours for what it refers to elsewhere."""
+        parsed = parse(Path(str(SPEC), "examples", f"{name}.yaml").read_text(), name)
+        log = {"set": {"logged": "${ .message }"}}
+        functions = {wanted.name: log for wanted in imports_of(parsed)}
+        return parsed.flow.importing(Imports.model_validate({"functions": functions}))
+
+    def test_a_custom_function_of_the_flow(self, interpreter: Any) -> None:
+        """Its arguments fill in the endpoint."""
+        output = interpreter.run(self.flow("call-custom-function-inline"), {}, called)
+        assert output["asked"]["endpoint"] == {"uri": "https://petstore.swagger.io/v2/pet/69"}
+
+    def test_a_custom_function_from_elsewhere(self, interpreter: Any) -> None:
+        """It is a task like any other once it is there."""
+        output = interpreter.run(self.flow("call-custom-function-cataloged"), {})
+        assert output == {"logged": "Hello, world!"}
+
+    def test_an_extension_that_mocks_a_service(self, interpreter: Any) -> None:
+        """The call goes elsewhere than to the mocked service, so it is made."""
+        flow = self.flow("mock-service-extension")
+        output = interpreter.run(flow, {}, called)
+        assert output["asked"]["endpoint"] == {"uri": "https://fake.com/sample"}
+        definition = flow.definition()
+        definition["do"][0]["callHttp"]["with"]["endpoint"] = "https://mocked.service.com/x"
+        output = interpreter.run(type(flow).model_validate(definition), {})
+        assert output["content"] == {"foo": {"bar": "baz"}}
