@@ -128,6 +128,11 @@ class Subscription:
     expected: dict[str, Json] = field(default_factory=dict)
     """The values of the correlation keys that say what they expect."""
 
+    def shown(self) -> dict[str, Json]:
+        """Return what is waited for, for people."""
+        wanted = {"with": self.filter["with"]}
+        return wanted | ({"correlate": self.expected} if self.expected else {})
+
 
 @dataclass(frozen=True, slots=True)
 class Consumption:

@@ -8,6 +8,7 @@ import logging
 from typing import TYPE_CHECKING, Final, Self
 
 from events.errors import ErrorType, Problem
+from functions.flow.inbox import expire
 from functions.flow.schedules import keep
 from functions.host.faults import SinkUnavailable
 from functions.host.ledger import LedgerUnavailable
@@ -58,6 +59,7 @@ class Clock:
         now = self._platform.clock()
         await self._emitter.flush(None, now - _OUTBOX_AGE)
         await keep(self._platform, now)
+        await expire(self._platform, now)
         overdue = await self._ledger.overdue(now, _BATCH)
         return sum([await self._attended(work, now) for work in overdue])
 
@@ -73,7 +75,7 @@ class Clock:
         return True
 
     async def _attend(self, work: Work, now: float) -> None:
-        if work.task.state in {TaskState.RECORDED, TaskState.WAITING}:
+        if work.task.state in {TaskState.RECORDED, TaskState.WAITING, TaskState.LISTENING}:
             await self._settle(work)
         elif work.task.state is TaskState.STARTING:
             await self._settler.begin(work)

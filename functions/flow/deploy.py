@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from events.flow.catalog import UnknownFunction
 from events.flow.check import check
 from events.flow.correlate import exact_type, filters_of
+from events.flow.listening import shapes_of
 from events.flow.parse import FlowError, parse
 from events.flow.syntax.run import PROCESSES
 from events.flow.timetable import timetable_of
@@ -38,7 +39,7 @@ async def deploy(platform: Platform, text: str) -> tuple[FlowRow, bool]:
     complete = await _checked(platform, parsed)
     row = _row(complete, text, load(platform.settings.tools))
     doors, schedule = _doors(row, parsed), _schedule(row, parsed)
-    answer = await platform.ledger.deploy(row, doors, schedule)
+    answer = await platform.ledger.deploy(row, doors, schedule, shapes_of(parsed.flow))
     if answer == "conflict":
         raise Refused(
             409,

@@ -1,4 +1,4 @@
-"""The door: every event that is not ours is matched against the deployed flows."""
+"""The door: every event that is not ours is held against what deployed flows wait for."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from events.envelope import to_structured
 from events.flow.correlate import input_of, matches
 from events.flow.syntax import EventFilter
 from events.vocabulary import LIFECYCLE_PREFIX, OWN_PREFIX, PING, identify
+from functions.flow import inbox
 from functions.flow.starting import start
 from functions.host.hops import hop_message
 
@@ -27,13 +28,16 @@ _TICK: Final = "/pingsources/tick"
 
 
 class Door:
-    """Starts a run of every flow that waits for an event; keeps what none waits for."""
+    """Starts the runs that an event starts, tells those that listen; keeps what none waits for.
+
+    An event is acknowledged once every run is started and the inbox has it for all who listen.
+    """
 
     def __init__(self, platform: Platform, clock: Clock) -> None:
         self._platform, self._clock = platform, clock
 
     async def take(self, event: Event) -> Message | None:
-        """Start what the event starts; return the next event when there is exactly one."""
+        """Do what the event does; return the next event when there is exactly one."""
         if event.type == PING and event.source.endswith(_TICK):
             await self._clock.tick()
             return None
@@ -42,10 +46,17 @@ class Door:
         document = await self._document(event)
         doors = await self._platform.ledger.doors(event.type)
         open_doors = [door for door in doors if await self._opens(door, document)]
-        if not open_doors:
+        keys = await inbox.wanted(self._platform, document)
+        if not open_doors and not keys:
             await self._keep(event)
             return None
+        arrival = None
+        if keys:  # kept first: a run that it starts began after it came
+            used = bool(open_doors)
+            arrival = await inbox.receive(self._platform, document, keys, used=used)
         opened = [await self._start(door, event, document) for door in open_doors]
+        if arrival:
+            opened.append(await inbox.tell(self._platform, arrival))
         return await self._emit(opened)
 
     async def _document(self, event: Event) -> dict[str, Any]:

@@ -85,13 +85,16 @@ class OpenView(BaseModel):
     instance: str
     state: str = Field(
         description="requested, claimed, recorded, retrying, waiting (a timer), starting or "
-        "awaiting (a run of another flow)"
+        "awaiting (a run of another flow), or listening"
     )
     tool: str | None = None
     attempt: int
     since: str | None
     due: str | None = Field(description="when something happens to it by itself")
     child: ChildView | None = Field(None, description="the run that it awaits")
+    events: list[dict[str, Any]] | None = Field(
+        None, description="what a listen waits for: filters, and the values that they expect"
+    )
 
 
 class RunDetail(RunView):
@@ -182,7 +185,7 @@ async def run_detail(
     out = [] if row.ended_at is not None else tasks
     started = [_child_view(child) for child in children]
     awaited = {each.instance: each for each in started if each.awaited}
-    opened = [_open_view(task, awaited.get(task.instance)) for task in out]
+    opened = [await _open_view(task, awaited.get(task.instance), blobs) for task in out]
     return RunDetail(**view.model_dump(), open=opened, children=started)
 
 
@@ -196,7 +199,8 @@ def _child_view(row: RunRow) -> ChildView:
     )
 
 
-def _open_view(task: TaskRow, child: ChildView | None) -> OpenView:
+async def _open_view(task: TaskRow, child: ChildView | None, blobs: Blobs) -> OpenView:
+    listens = task.state == "listening"
     return OpenView(
         task=task.reference,
         instance=task.instance,
@@ -204,8 +208,9 @@ def _open_view(task: TaskRow, child: ChildView | None) -> OpenView:
         tool=task.tool or None,
         attempt=task.attempt,
         since=moment(task.requested_at),
-        due=moment(task.due_at),
+        due=None if listens else moment(task.due_at),
         child=child,
+        events=await blobs.unpack(task.input) if listens else None,
     )
 
 

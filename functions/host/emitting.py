@@ -31,6 +31,10 @@ class Opened:
     messages: Sequence[Message] | None = None
     """The events of `requests`, where they were made already."""
 
+    def and_(self, other: Opened) -> Opened:
+        """Return what two steps left."""
+        return Opened([*self.requests, *other.requests], outbox=self.outbox or other.outbox)
+
 
 NOTHING: Final = Opened(outbox=False)
 

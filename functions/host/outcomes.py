@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from events.errors import ErrorType, Problem, RetryableError, TendrilError
-from events.flow.steps import TaskCompleted, TaskFaulted
+from events.flow.steps import EventHeard, TaskCompleted, TaskFaulted
+from functions.host.ledger.told import listen_of
 
 if TYPE_CHECKING:
     from events.flow.steps import Signal
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One attempt's end. Exactly one of `problem` and `output` speaks."""
+    """One attempt's end. Exactly one of `problem`, `event` and `output` speaks."""
 
     output: Any = None
     problem: Problem | None = None
@@ -25,12 +26,15 @@ class Outcome:
     blame: tuple[str, str] | None = None
     """The run and the instance of the task that the problem is about, where that is not the one
     whose outcome this is: what redrive has to do once more."""
+    event: dict[str, Any] | None = None
+    """What a listen is told of, as flows see events."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the form the ledger records."""
         problem = self.problem.to_json() if self.problem else None
+        told = {"output": self.output, "problem": problem, "workMs": self.work_ms}
         about = {"blame": list(self.blame)} if self.blame else {}
-        return {"output": self.output, "problem": problem, "workMs": self.work_ms, **about}
+        return told | about | ({} if self.event is None else {"event": self.event})
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Outcome:
@@ -42,10 +46,13 @@ class Outcome:
             problem=problem,
             work_ms=value["workMs"],
             blame=(blame[0], blame[1]) if blame else None,
+            event=value.get("event"),
         )
 
     def signal(self, instance: str) -> Signal:
         """Return what `advance` is told."""
+        if self.event is not None:
+            return EventHeard(listen_of(instance), self.event)
         if self.problem:
             return TaskFaulted(instance, self.problem)
         return TaskCompleted(instance, self.output)

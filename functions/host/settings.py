@@ -50,6 +50,9 @@ class Settings(BaseSettings):
     retry_delay: float = Field(1.0, description="first back-off of the platform's retry policy")
     retry_max_delay: float = Field(60.0, description="longest back-off of the retry policy")
     max_steps: int = Field(100_000, description="steps a run may take before it faults")
+    inbox_ttl: float = Field(
+        86_400.0, description="seconds an event is kept for runs that will listen to it"
+    )
     unmatched_kept: int = Field(1_000, description="events kept that no flow waited for")
     ledger_max_pages: int = Field(0, description="SQLite max_page_count of the ledger; 0: no limit")
     lifecycle: Literal["off", "workflows", "all"] = Field(

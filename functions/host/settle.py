@@ -12,7 +12,7 @@ from events.flow.steps import MACHINE
 from functions.host.children import Children
 from functions.host.emitting import NOTHING, Opened, opened_by
 from functions.host.jq import NotYetError
-from functions.host.ledger.rows import TaskState, Work
+from functions.host.ledger.rows import RunStatus, TaskState, Work
 from functions.host.onward import Onward, still_ours
 from functions.host.outcomes import Outcome
 from functions.host.transitions import JOINED
@@ -23,9 +23,12 @@ if TYPE_CHECKING:
     from functions.host.blobs import Blobs
     from functions.host.emitting import Emitter
     from functions.host.ledger import Ledger
-    from functions.host.ledger.rows import Join, RunRow, Transition
+    from functions.host.ledger.rows import Join, RunRow, TaskRow, Transition
     from functions.host.stepping import Scope, Stepper
 
+_FIRST: Final = 4
+_MOST: Final = 256
+"""Events that a listen is told of at once: few at first, since most want one."""
 _PATIENCE: Final = 0.05
 """Seconds an outcome waits for `advance`, so that one transaction can write both."""
 
@@ -127,13 +130,17 @@ class Settler:
         self._onward.close()
 
     async def settle(self, work: Work) -> Opened:
-        """Advance from a RECORDED row, or a WAITING one that is due; return what it opened.
+        """Advance from a RECORDED row, or one that is due WAITING; return what it opened.
+
+        A LISTENING one is told of the events that came before it.
 
         Returns the row's already opened tasks when another host settled it first. A run of
         another machine version is left to `flow` of that version.
         """
         if work.run.machine != MACHINE:
             return NOTHING
+        if work.task.state is TaskState.LISTENING:
+            return await self._tell(work)
         while True:
             scope = await self._ledger.scope(work.run.id, work.task.scope)
             try:
@@ -162,8 +169,34 @@ class Settler:
             joined = Outcome(output=[await self._blobs.unpack(each) for each in outputs])
             return await self._stepper.in_thread(work, joined, scope)
         told = Outcome.from_json(await self._blobs.unpack(outcome))
+        if told.event is not None:
+            return await self._heard(work, told, scope)
         blame = await self._ledger.task(*told.blame) if told.blame else None
         return await self._stepper.in_thread(work, told, scope, blame)
+
+    async def _tell(self, listen: Work) -> Opened:
+        """Tell a listen of the events that came before it; if we die, it is still due."""
+        opened, limit = NOTHING, _FIRST
+        while True:
+            rows = await self._ledger.look(listen.task, limit)
+            for row in rows:
+                opened = opened.and_(await self.told(row))
+            if len(rows) < limit:
+                return opened
+            limit = min(limit * 4, _MOST)
+
+    async def told(self, row: TaskRow) -> Opened:
+        """Advance from a row that tells a listen of an event, unless that has been done."""
+        work = await self._ledger.task(row.run, row.instance)
+        if work is None or work.task.state is not TaskState.RECORDED:
+            return NOTHING
+        return await self.settle(work) if work.run.status is RunStatus.RUNNING else NOTHING
+
+    async def _heard(self, work: Work, told: Outcome, scope: Scope) -> Transition:
+        try:
+            return await self._stepper.in_thread(work, told, scope)
+        except StaleSignal:
+            return await self._stepper.unheard(work, scope)
 
 
 def _result(step: asyncio.Future[Transition]) -> Transition | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from events.errors import ErrorType, Problem
 from events.flow.advance import StaleSignal, advance
-from events.flow.steps import Facts, ScopeFaulted, Start, Step, TimerFired
+from events.flow.steps import Facts, Running, ScopeFaulted, Start, Step, TimerFired
 from functions.host.jq import NotYetError
 from functions.host.transitions import Settled, transition
 
@@ -103,6 +103,12 @@ class Stepper:
         signal = TimerFired(work.task.instance)
         step = await self._step(work.run, state, signal, now, self._advance_in_thread)
         return await self._transition(step, work.run, work.task, rev, now)
+
+    async def unheard(self, work: Work, scope: Scope) -> Transition:
+        """Return what it writes that a listen is over which was told of an event: nothing more."""
+        packed, rev = scope
+        step = Step(await self._blobs.unpack(packed), Running())
+        return await self._transition(step, work.run, work.task, rev, self._clock())
 
     async def impossible(self, work: Work, rev: int, error: Exception) -> Transition:
         """Return the fault of a run that cannot go on.

@@ -17,18 +17,20 @@ from functions.host.ledger.rows import (
     RunRow,
     RunStatus,
     ScopeRow,
+    Subscription,
     TaskRow,
     TaskState,
     Transition,
     Work,
 )
 from functions.host.outcomes import Outcome
+from functions.host.waiting import listen_rows, subscription, timer_row
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
 
     from events.errors import Problem
-    from events.flow.steps import Branch, ChildRequest, Step, TaskRequest, TimerRequest
+    from events.flow.steps import Branch, ChildRequest, Step, TaskRequest
     from functions.host.blobs import Blobs
     from functions.host.deployed import Deployed
 
@@ -101,6 +103,9 @@ async def transition(step: Step, about: Settled, blobs: Blobs) -> Transition:
         join=join,
         children=tuple([row for each in made for row in each.children]),
         tells=await ends.telling(status, about, blobs) if ended and run.awaited else None,
+        subscriptions=tuple([row for each in made for row in each.subscriptions]),
+        consumed=tuple((each.listener, each.event) for each in step.consumed),
+        deaf=step.deaf,
     )
 
 
@@ -110,6 +115,7 @@ class _Made:
 
     requests: Sequence[TaskRow]
     timers: Sequence[TaskRow]
+    subscriptions: Sequence[Subscription]
     outbox: Sequence[Outgoing]
     row: ScopeRow | None
     children: Sequence[TaskRow]
@@ -135,7 +141,11 @@ async def _made(step: Step, about: Settled, scope: str, blobs: Blobs) -> AsyncIt
         )
     yield _Made(
         [await _requested(request, about, scope, blobs) for request in step.requests],
-        [_timer(timer, about, scope) for timer in step.timers],
+        [
+            *(timer_row(timer, about, scope) for timer in step.timers),
+            *[row async for row in listen_rows(step, about, scope, blobs)],
+        ],
+        [subscription(each, run, scope) for each in step.subscriptions],
         [await _outgoing(emission, run, blobs) for emission in step.emissions],
         row,
         [await _starting(child, about, scope, blobs) for child in step.children],
@@ -200,28 +210,6 @@ async def _requested(request: TaskRequest, about: Settled, scope: str, blobs: Bl
         input_digest=digest(request.input),
         state=TaskState.REQUESTED,
         due_at=about.now + about.grace,
-        requested_at=about.now,
-    )
-
-
-def _timer(timer: TimerRequest, about: Settled, scope: str) -> TaskRow:
-    run, task = about.run, about.task
-    return TaskRow(
-        run=run.id,
-        instance=timer.instance,
-        scope=scope,
-        reference=timer.reference,
-        tool="",
-        major=0,
-        version="",
-        attempt=1,
-        edition=0,
-        event_id=hop_id(run.id, timer.instance, 1),
-        cause=task.event_id if task else "",
-        input="null",
-        input_digest="",
-        state=TaskState.WAITING,
-        due_at=timer.due.timestamp(),
         requested_at=about.now,
     )
 

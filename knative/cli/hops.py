@@ -1,4 +1,4 @@
-"""A run's history as hops: one attempt of one tool at one task, one event sent out, or one pause.
+"""A run's history as hops: one attempt at one task, one event sent out or heard, or one pause.
 
 Pure.
 """
@@ -69,14 +69,16 @@ class Trail:
     def see(self, entry: Entry) -> Hop | None:
         """Take one entry; return the hop that it ends, if it ends one."""
         kind, instance = str(entry.get("kind")), str(entry.get("instance") or "")
-        if kind == "event.emitted":
-            return self._add(_emitted(entry))
+        if kind in _EVENTS:
+            return self._add(_event(entry, _EVENTS[kind]))
         if kind in _BY_ITSELF:
             return self._add(_stood(entry, _BY_ITSELF[kind]))
         if kind == "task.requested":
             self._begin(instance, _requested(entry))
         elif kind == "task.waiting":
             self._begin(instance, _stood(entry, f"waiting until {_detail(entry).get('until')}"))
+        elif kind == "task.listening":
+            self._begin(instance, _stood(entry, "listening"))
         elif kind == "task.claimed":
             self._claim(instance, entry)
         elif kind in _ENDS and instance in self._open:
@@ -122,6 +124,7 @@ _ENDS: Final = {
 }
 
 
+_EVENTS: Final = {"event.emitted": "emitted", "event.heard": "heard"}
 _BY_ITSELF: Final = {
     "task.retried": "another attempt",
     "run.suspended": "suspended",
@@ -180,7 +183,7 @@ def _claimed(hop: Hop, detail: Mapping[str, Any]) -> Hop:
     )
 
 
-def _emitted(entry: Entry) -> Hop:
+def _event(entry: Entry, outcome: str) -> Hop:
     detail = _detail(entry)
     attributes = detail.get("attributes")
     inner = attributes if isinstance(attributes, Mapping) else detail
@@ -189,5 +192,5 @@ def _emitted(entry: Entry) -> Hop:
         instance=str(entry.get("instance") or ""),
         event=str(inner.get("type") or "event"),
         at=str(entry.get("at") or ""),
-        outcome="emitted",
+        outcome=outcome,
     )

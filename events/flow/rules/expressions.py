@@ -51,8 +51,9 @@ def _unbound(each: Program, text: str) -> Iterator[Words]:
             yield each.place, refusal(str(each.place), f"${name}")
         else:
             there = ", ".join(f"${known}" for known in sorted(each.variables))
+            there = f"one of {there}" if there else "none, only the event"
             hint = did_you_mean(name, each.variables).replace("'", "'$", 1)
             yield (
                 each.place,
-                f"{each.place}: there is no ${name} here; expected one of {there}{hint}",
+                f"{each.place}: there is no ${name} here; expected {there}{hint}",
             )

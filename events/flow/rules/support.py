@@ -29,7 +29,7 @@ class Feature:
         return self.name or (f"{self.path}: {self.value}" if self.value else self.path)
 
 
-NOT_YET_IN_TASKS: Final = (Feature("listen.to", name="listen"),)
+NOT_YET_IN_TASKS: Final[tuple[Feature, ...]] = ()
 NOT_YET_IN_FLOWS: Final = (
     Feature("schedule.on.all"),
     Feature("schedule.on.any"),

@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Literal, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from events.flow.listening import Shape
     from events.vocabulary import Hop
     from functions.host.ledger.claims import Claim
     from functions.host.ledger.rows import (
+        Arrival,
         Bookmark,
         Door,
         Entry,
         FlowRow,
+        Kept,
         Letter,
         LetterStatus,
         Line,
@@ -41,7 +44,11 @@ class Flows(Protocol):
     """Deployed flows and the doors that start them."""
 
     async def deploy(
-        self, flow: FlowRow, doors: Sequence[Door], schedule: Schedule | None = None
+        self,
+        flow: FlowRow,
+        doors: Sequence[Door],
+        schedule: Schedule | None = None,
+        shapes: Sequence[Shape] = (),
     ) -> Deployed:
         """Store a version; `conflict` when it exists with another digest."""
 
@@ -62,6 +69,9 @@ class Flows(Protocol):
 
     async def doors(self, event_type: str) -> list[Door]:
         """Return the newest versions' doors that may open to `event_type`."""
+
+    async def shapes(self, event_type: str) -> list[Shape]:
+        """Return the shapes, of every version, that events of `event_type` may fit."""
 
 
 class Runs(Protocol):
@@ -168,6 +178,40 @@ class Tasks(Protocol):
         """
 
 
+class Listens(Protocol):
+    """Events, and the runs that listen.
+
+    An event is first received and then delivered to those who listen; a listen is first written
+    and then looks for what was received. So one of the two sees the other, and no lock is needed.
+    """
+
+    async def receive(self, arrival: Arrival) -> float:
+        """Keep an event in the inbox; return when it was received first."""
+
+    async def deliver(
+        self, arrival: Arrival, key: tuple[str, str], after: tuple[str, str], limit: int
+    ) -> list[TaskRow]:
+        """Tell those who listen to a key of a received event, by rows that are RECORDED.
+
+        A run that began after the event came is told only where it expects a correlation.
+        Returns `limit` rows at most, by run and instance of the listens after `after`; those that
+        were told before stay as they are. After an empty answer there is nobody left to tell.
+        """
+
+    async def look(self, listen: TaskRow, limit: int) -> list[TaskRow]:
+        """Tell a listen of what was received, the earliest first; return the rows, RECORDED.
+
+        That is what came since its run began, or at any time where it expects a correlation, and
+        what its listener has not consumed. With fewer than `limit` rows it is due no more.
+        """
+
+    async def stale(self, before: float, limit: int) -> list[Kept]:
+        """Return events that were received before a time, the earliest first."""
+
+    async def forget(self, events: Sequence[str]) -> None:
+        """Take events out of the inbox."""
+
+
 class Letters(Protocol):
     """Dead letters, unmatched events and the outbox."""
 
@@ -225,7 +269,7 @@ class Chronicle(Protocol):
         """
 
 
-class Ledger(Flows, Runs, Tasks, Letters, Chronicle, Protocol):
+class Ledger(Flows, Runs, Tasks, Listens, Letters, Chronicle, Protocol):
     """The whole ledger."""
 
     async def ready(self) -> None:

@@ -41,6 +41,8 @@ class TaskState(StrEnum):
     """A child run is to be opened."""
     AWAITING = "awaiting"
     """The child run is open: the end of it records the outcome here, in the same transaction."""
+    LISTENING = "listening"
+    """A listen: due until it was told of what came before it, and from then on NEVER."""
     CLOSED = "closed"
 
 
@@ -81,6 +83,47 @@ class Door:
     type: str | None
     """The exact event type it waits for, the index's key; None when it is not a constant."""
     filter: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """That a run listens: how an arriving event finds it."""
+
+    shape: str
+    correlation: str
+    """As in `events.flow.listening`."""
+    run: str
+    instance: str
+    """Of the listen task; its row is LISTENING."""
+    scope: str
+    reference: str
+    listener: str
+    """The listen task in its scope, whichever visit of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """An event that fits shapes, for those who listen and those who will."""
+
+    event: str
+    """Its identity, `events.vocabulary.event_key`."""
+    outcome: str
+    """Packed: what the row of a listen that is told of it has for its outcome."""
+    at: float
+    keys: tuple[tuple[str, str], ...]
+    """Shapes that it fits, each with its correlation there."""
+    used: bool = False
+    """Whether it has started a run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An event in the inbox."""
+
+    event: str
+    outcome: str
+    used: bool
+    """Whether it has started a run, or any run has consumed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,5 +342,11 @@ class Transition:
     """Rows in STARTING."""
     tells: Telling | None = None
     """When the run is awaited and has ended."""
+    subscriptions: tuple[Subscription, ...] = ()
+    """What listens that this begins are found by; their rows are among the timers."""
+    consumed: tuple[tuple[str, str], ...] = ()
+    """Listeners, each with the event that it consumes and is not told of again."""
+    deaf: tuple[str, ...] = ()
+    """Instances of listens that are over; what they were told and did not take is closed."""
     outcome: str | None = None
     """The packed outcome, when the row is still CLAIMED and this writes both at once."""

@@ -39,6 +39,19 @@ def test_a_task_that_is_done_is_one_hop() -> None:
     assert (hop.event, hop.outcome, hop.attempt) == (REQUESTED, "completed", 1)
 
 
+def test_a_listen_and_what_it_hears_have_their_lines() -> None:
+    """A listen is told once, from its beginning to its end; each event it consumes has a line."""
+    listening, heard = hops(
+        [
+            _entry("task.listening", to=[{"with": {"type": "paid"}}]),
+            _entry("event.heard", type="paid", id="1", source="/shop"),
+            _entry("task.completed"),
+        ]
+    )
+    assert (listening.event, listening.outcome) == ("listening", "completed")
+    assert (heard.event, heard.outcome) == ("paid", "heard")
+
+
 def test_each_attempt_is_a_hop_of_its_own() -> None:
     """A retried task has one hop for each attempt, the first with its problem."""
     problem = {"title": "Communication", "detail": "429"}

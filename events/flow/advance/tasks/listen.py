@@ -65,7 +65,7 @@ def begin(work: Work, frame: Frame, _: Entered) -> Happening | None:
         made = Subscription(frame.instance, frame.reference, each.definition(), values)
         work.subscriptions.append(made)
     work.become(frame.having(expected=expected, outputs=[]))
-    work.record("task.listening", frame, to=[_shown(each) for each in work.subscriptions])
+    work.record("task.listening", frame, to=[each.shown() for each in work.subscriptions])
     return None
 
 
@@ -234,9 +234,3 @@ def _is_json(content_type: Json) -> bool:
     """Tell whether a payload is JSON, which it is where nothing is said."""
     media = str(content_type or "application/json").partition(";")[0].strip().lower()
     return media.endswith(("/json", "+json"))
-
-
-def _shown(subscription: Subscription) -> dict[str, Json]:
-    """Return what is waited for, for people."""
-    wanted = {"with": subscription.filter["with"]}
-    return wanted | ({"correlate": subscription.expected} if subscription.expected else {})

@@ -10,21 +10,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from functions.host.ledger.claims import Verdict
-from functions.host.ledger.postgres import chronicle, flows, kin, letters, runs, tasks
+from functions.host.ledger.postgres import chronicle, flows, kin, letters, listens, runs, tasks
 from functions.host.ledger.postgres.connections import Connections
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from events.flow.listening import Shape
     from events.vocabulary import Hop
     from functions.host.ledger.claims import Claim
     from functions.host.ledger.port import Deployed
     from functions.host.ledger.postgres.connections import Database
     from functions.host.ledger.rows import (
+        Arrival,
         Bookmark,
         Door,
         Entry,
         FlowRow,
+        Kept,
         Letter,
         LetterStatus,
         Line,
@@ -59,9 +62,13 @@ class PostgresLedger:
         await self._connections.close()
 
     async def deploy(
-        self, flow: FlowRow, doors: Sequence[Door], schedule: Schedule | None = None
+        self,
+        flow: FlowRow,
+        doors: Sequence[Door],
+        schedule: Schedule | None = None,
+        shapes: Sequence[Shape] = (),
     ) -> Deployed:
-        return await self._write(lambda db: flows.deploy(db, flow, doors, schedule))
+        return await self._write(lambda db: flows.deploy(db, flow, doors, schedule, shapes))
 
     async def scheduled(self, now: float) -> list[Schedule]:
         return await self._read(lambda db: flows.scheduled(db, now))
@@ -80,6 +87,9 @@ class PostgresLedger:
 
     async def doors(self, event_type: str) -> list[Door]:
         return await self._read(lambda db: flows.doors(db, event_type))
+
+    async def shapes(self, event_type: str) -> list[Shape]:
+        return await self._read(lambda db: listens.shapes(db, event_type))
 
     async def open(self, run: RunRow, first: Transition) -> tuple[RunRow, bool]:
         return await self._write(lambda db: runs.open_run(db, run, first))
@@ -174,6 +184,23 @@ class PostgresLedger:
         self, letter: Letter, at: float, edited: tuple[str, str] | None
     ) -> Work | None:
         return await self._write(lambda db: kin.redrive(db, letter, at, edited))
+
+    async def receive(self, arrival: Arrival) -> float:
+        return await self._write(lambda db: listens.receive(db, arrival))
+
+    async def deliver(
+        self, arrival: Arrival, key: tuple[str, str], after: tuple[str, str], limit: int
+    ) -> list[TaskRow]:
+        return await self._write(lambda db: listens.deliver(db, arrival, key, after, limit))
+
+    async def look(self, listen: TaskRow, limit: int) -> list[TaskRow]:
+        return await self._write(lambda db: listens.look(db, listen, limit))
+
+    async def stale(self, before: float, limit: int) -> list[Kept]:
+        return await self._read(lambda db: listens.stale(db, before, limit))
+
+    async def forget(self, events: Sequence[str]) -> None:
+        await self._write(lambda db: listens.forget(db, events))
 
     async def add_letter(self, letter: Letter) -> None:
         await self._write(lambda db: letters.add(db, letter))

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 import semver
 
+from functions.host.ledger.postgres import listens
 from functions.host.ledger.postgres.schema import LOCK
 from functions.host.ledger.rows import Door, FlowRow, Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from events.flow.listening import Shape
     from functions.host.ledger.port import Deployed
     from functions.host.ledger.postgres.connections import Database
 
@@ -22,7 +24,11 @@ _COLUMNS: Final = (
 
 
 async def deploy(
-    db: Database, flow: FlowRow, doors: Sequence[Door], schedule: Schedule | None
+    db: Database,
+    flow: FlowRow,
+    doors: Sequence[Door],
+    schedule: Schedule | None,
+    shapes: Sequence[Shape],
 ) -> Deployed:
     """Insert a version and move the doors to the newest one; one at a time for a flow's name."""
     await db.execute(
@@ -59,6 +65,7 @@ async def deploy(
             "INSERT INTO schedules (digest, kind, spec, due_at, run) VALUES (%s, %s, %s, %s, %s)",
             (schedule.digest, schedule.kind, schedule.spec, schedule.due_at, schedule.run),
         )
+    await listens.shape(db, shapes)
     await _mark_newest(db, flow.namespace, flow.name)
     return "created"
 

@@ -76,7 +76,7 @@ async def shut(db: Database, run_id: str, fork: str, prefix: str, at: float) -> 
         "AND state <> 'closed'",
         bounds,
     )
-    for table in ("scopes", "forks"):
+    for table in ("scopes", "forks", "subscriptions"):
         await db.execute(f"DELETE FROM {table} WHERE {_WITHIN}", bounds)  # noqa: S608 - our own names
     await db.execute("DELETE FROM forks WHERE run = %s AND fork = %s", (run_id, fork))
 

@@ -73,6 +73,7 @@ async def cancel(db: Database, run_ids: list[str], at: float) -> None:
         await db.execute(
             "UPDATE tasks SET state = 'closed', token = token + 1 WHERE run = %s", (run_id,)
         )
+        await db.execute("DELETE FROM subscriptions WHERE run = %s", (run_id,))
         await runs.append(db, run_id, [Entry("run.cancelled", at)])
 
 

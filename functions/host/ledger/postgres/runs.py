@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from functions.host.ledger.postgres import forks, kin, letters, tasks
+from functions.host.ledger.postgres import forks, kin, letters, listens, tasks
 from functions.host.ledger.postgres.schema import RUN
 from functions.host.ledger.rows import Entry, RunRow, RunStatus
 
@@ -156,6 +156,9 @@ async def _apply(db: Database, step: Transition) -> None:
         else:
             await forks.join(db, step, step.join)
         await forks.begin(db, step.run, step.scopes)
+        if step.join is None or step.join.output is not None:
+            await listens.end(db, step.run, step.deaf)
+    await listens.begin(db, step)
     await tasks.insert(db, (*step.requests, *step.timers, *step.children))
     await letters.post(db, step.run, step.outbox, step.at)
     if step.letter:

@@ -89,6 +89,15 @@ async def insert(db: Database, rows: Sequence[TaskRow]) -> None:
         )
 
 
+async def offer(db: Database, rows: Sequence[TaskRow]) -> None:
+    """Open rows, but those that are there."""
+    if rows:
+        await db.cursor().executemany(
+            f"INSERT INTO tasks ({_COLUMNS}) VALUES ({_MARKS}) ON CONFLICT DO NOTHING",  # noqa: S608
+            [_values(row) for row in rows],
+        )
+
+
 async def claim(db: Database, hop: Hop, now: float, lease: float, *, cold: bool) -> Claim:
     """Decide, and take the lease when the verdict says so."""
     work, scope = await held(db, hop.run, hop.instance)
@@ -213,7 +222,7 @@ async def overdue(db: Database, now: float, limit: int) -> list[Work]:
     """Return open tasks of running runs whose deadline passed, the longest overdue first."""
     found = await db.execute(
         f"{_WORKS} WHERE t.state <> 'closed' AND t.due_at <= %s AND r.status = 'running' "
-        "ORDER BY t.due_at LIMIT %s",
+        "ORDER BY t.due_at, t.requested_at LIMIT %s",
         (now, limit),
     )
     return [_work(row) for row in await found.fetchall()]

@@ -8,11 +8,13 @@ import orjson
 import semver
 
 from functions.host.ledger.rows import Door, FlowRow, Schedule
+from functions.host.ledger.sqlite import listens
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
+    from events.flow.listening import Shape
     from functions.host.ledger.port import Deployed
 
 _COLUMNS = (
@@ -21,7 +23,11 @@ _COLUMNS = (
 
 
 def deploy(
-    db: sqlite3.Connection, flow: FlowRow, doors: Sequence[Door], schedule: Schedule | None
+    db: sqlite3.Connection,
+    flow: FlowRow,
+    doors: Sequence[Door],
+    schedule: Schedule | None,
+    shapes: Sequence[Shape],
 ) -> Deployed:
     """Insert a version and move the doors to the newest one."""
     known = db.execute(
@@ -54,6 +60,7 @@ def deploy(
             "INSERT INTO schedules VALUES (?, ?, ?, ?, ?)",
             (schedule.digest, schedule.kind, schedule.spec, schedule.due_at, schedule.run),
         )
+    listens.shape(db, shapes)
     _mark_newest(db, flow.namespace, flow.name)
     return "created"
 

@@ -76,7 +76,7 @@ def shut(db: sqlite3.Connection, run_id: str, fork: str, prefix: str, at: float)
         "AND state <> 'closed'",
         bounds,
     )
-    for table in ("scopes", "forks"):
+    for table in ("scopes", "forks", "subscriptions"):
         db.execute(f"DELETE FROM {table} WHERE {_WITHIN}", bounds)  # noqa: S608 - our own names
     db.execute("DELETE FROM forks WHERE run = ? AND fork = ?", (run_id, fork))
 

@@ -44,6 +44,7 @@ def cancel(db: sqlite3.Connection, run_ids: list[str], at: float) -> None:
     for run_id in run_ids:
         db.execute("UPDATE runs SET status = 'cancelled', ended_at = ? WHERE id = ?", (at, run_id))
         db.execute("UPDATE tasks SET state = 'closed', token = token + 1 WHERE run = ?", (run_id,))
+        db.execute("DELETE FROM subscriptions WHERE run = ?", (run_id,))
         runs.append(db, run_id, [Entry("run.cancelled", at)])
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from functions.host.ledger.rows import Entry, RunRow, RunStatus
-from functions.host.ledger.sqlite import forks, kin, letters, tasks
+from functions.host.ledger.sqlite import forks, kin, letters, listens, tasks
 from functions.host.ledger.sqlite.schema import RUN
 
 if TYPE_CHECKING:
@@ -137,6 +137,9 @@ def _apply(db: sqlite3.Connection, step: Transition) -> None:
         else:
             forks.join(db, step, step.join)
         forks.begin(db, step.run, step.scopes)
+        if step.join is None or step.join.output is not None:
+            listens.end(db, step.run, step.deaf)
+    listens.begin(db, step)
     tasks.insert(db, (*step.requests, *step.timers, *step.children))
     letters.post(db, step.run, step.outbox, step.at)
     if step.letter:

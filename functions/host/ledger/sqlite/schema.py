@@ -91,7 +91,23 @@ CREATE TABLE bookmarks (reader TEXT PRIMARY KEY, place TEXT, holder TEXT, until 
 """
 """Writers take turns, so positions are in the order of the commits; AUTOINCREMENT never gives one
 twice, even where the last lines were pruned."""
-_MIGRATIONS: Final = (_TABLES, _SCHEDULES, _FORKS, _IMPORTS, _KIN, _CHRONICLE)
+_LISTENS: Final = """
+CREATE TABLE shapes (shape TEXT PRIMARY KEY, type TEXT, filter TEXT) WITHOUT ROWID;
+CREATE INDEX shapes_by_type ON shapes (type);
+CREATE TABLE subscriptions (
+    shape TEXT, correlation TEXT, run TEXT, instance TEXT, scope TEXT, reference TEXT,
+    listener TEXT, PRIMARY KEY (shape, correlation, run, instance)) WITHOUT ROWID;
+CREATE INDEX subscriptions_by_run ON subscriptions (run, instance);
+CREATE TABLE inbox (
+    event TEXT, shape TEXT, correlation TEXT, outcome TEXT, at REAL, used INTEGER,
+    PRIMARY KEY (event, shape, correlation)) WITHOUT ROWID;
+CREATE INDEX inbox_by_key ON inbox (shape, correlation, at);
+CREATE INDEX inbox_by_time ON inbox (at);
+CREATE TABLE consumed (
+    run TEXT, listener TEXT, event TEXT, PRIMARY KEY (run, listener, event)) WITHOUT ROWID;
+CREATE INDEX consumed_by_event ON consumed (event);
+"""
+_MIGRATIONS: Final = (_TABLES, _SCHEDULES, _FORKS, _IMPORTS, _KIN, _CHRONICLE, _LISTENS)
 """What makes each version from the one before, version 1 first."""
 VERSION: Final = len(_MIGRATIONS)
 

@@ -76,6 +76,16 @@ def insert(db: sqlite3.Connection, rows: Sequence[TaskRow]) -> None:
         db.executemany(f"INSERT INTO tasks VALUES ({marks})", [astuple(row) for row in rows])  # noqa: S608
 
 
+def offer(db: sqlite3.Connection, rows: Sequence[TaskRow]) -> None:
+    """Open rows, but those that are there."""
+    if rows:
+        marks = ", ".join("?" * len(TASK))
+        db.executemany(
+            f"INSERT OR IGNORE INTO tasks VALUES ({marks})",  # noqa: S608
+            [astuple(row) for row in rows],
+        )
+
+
 def claim(db: sqlite3.Connection, hop: Hop, now: float, lease: float, cold: bool) -> Claim:
     """Decide, and take the lease when the verdict says so."""
     work, scope = _with_scope(db, hop.run, hop.instance)
@@ -208,7 +218,7 @@ def overdue(db: sqlite3.Connection, now: float, limit: int) -> list[Work]:
     rows = db.execute(
         "SELECT t.run, t.instance FROM tasks t JOIN runs r ON r.id = t.run "
         "WHERE t.state <> 'closed' AND t.due_at <= ? AND r.status = 'running' "
-        "ORDER BY t.due_at LIMIT ?",
+        "ORDER BY t.due_at, t.requested_at LIMIT ?",
         (now, limit),
     ).fetchall()
     found = (one(db, run_id, instance) for run_id, instance in rows)

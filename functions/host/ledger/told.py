@@ -1,0 +1,48 @@
+"""The rows by which listens are told of events; pure, so the same over every implementation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from events.vocabulary import hop_id
+from functions.host.ledger.rows import TaskRow, TaskState
+
+if TYPE_CHECKING:
+    from functions.host.ledger.rows import Subscription
+
+
+def told(to: Subscription, event: str, outcome: str, at: float) -> TaskRow:
+    """Return the row that tells a listen of an event; for the same event it is the same row.
+
+    It is due at once, the earlier event first.
+    """
+    instance = f"{to.instance}~{event}"
+    return TaskRow(
+        run=to.run,
+        instance=instance,
+        scope=to.scope,
+        reference=to.reference,
+        tool="",
+        major=0,
+        version="",
+        attempt=1,
+        edition=0,
+        event_id=hop_id(to.run, instance, 1),
+        cause="",
+        input="null",
+        input_digest="",
+        state=TaskState.RECORDED,
+        due_at=at,
+        outcome=outcome,
+        requested_at=at,
+    )
+
+
+def listen_of(instance: str) -> str:
+    """Return the instance of the listen that a row tells of an event."""
+    return instance.rpartition("~")[0]
+
+
+def bounds(listen: str) -> tuple[str, str]:
+    """Return between which instances the rows lie that tell a listen of events."""
+    return f"{listen}~", f"{listen}\x7f"

@@ -1,0 +1,74 @@
+"""The rows of what waits without a tool: for a time, or for events."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from events.flow.advance.tasks.listen import listener
+from events.flow.listening import correlation, shape_of
+from events.vocabulary import hop_id
+from functions.host.ledger.rows import Subscription, TaskRow, TaskState
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from events.flow.steps import Step, TimerRequest
+    from events.flow.steps import Subscription as Listening
+    from functions.host.blobs import Blobs
+    from functions.host.ledger.rows import RunRow
+    from functions.host.transitions import Settled
+
+
+def timer_row(timer: TimerRequest, about: Settled, scope: str) -> TaskRow:
+    """Return the row of a timer."""
+    return _toolless(timer.instance, timer.reference, about, scope, due=timer.due.timestamp())
+
+
+def _toolless(instance: str, reference: str, about: Settled, scope: str, *, due: float) -> TaskRow:
+    """Return the row of what waits for something, but for no tool."""
+    run, task = about.run, about.task
+    return TaskRow(
+        run=run.id,
+        instance=instance,
+        scope=scope,
+        reference=reference,
+        tool="",
+        major=0,
+        version="",
+        attempt=1,
+        edition=0,
+        event_id=hop_id(run.id, instance, 1),
+        cause=task.event_id if task else "",
+        input="null",
+        input_digest="",
+        state=TaskState.WAITING,
+        due_at=due,
+        requested_at=about.now,
+    )
+
+
+async def listen_rows(
+    step: Step, about: Settled, scope: str, blobs: Blobs
+) -> AsyncIterator[TaskRow]:
+    """Yield a row for each listen that begins, due at once: what came before is looked for."""
+    waited: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for each in step.subscriptions:
+        waited.setdefault((each.instance, each.reference), []).append(each.shown())
+    for (instance, reference), shown in waited.items():
+        row = _toolless(instance, reference, about, scope, due=about.now)
+        packed = await blobs.pack(shown, about.run.id)
+        yield replace(row, state=TaskState.LISTENING, input=packed)
+
+
+def subscription(each: Listening, run: RunRow, scope: str) -> Subscription:
+    """Return what a listen is found by."""
+    return Subscription(
+        shape=shape_of(each.filter).digest,
+        correlation=correlation(each.expected),
+        run=run.id,
+        instance=each.instance,
+        scope=scope,
+        reference=each.reference,
+        listener=listener(each.instance),
+    )

@@ -1,0 +1,265 @@
+"""Events and those who listen, in every ledger: whoever comes first, the two find each other."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from events.flow.listening import Shape
+from functions.host.ledger import open_ledger
+from functions.host.ledger.rows import (
+    Arrival,
+    Entry,
+    RunStatus,
+    ScopeRow,
+    Subscription,
+    TaskRow,
+    TaskState,
+    Transition,
+)
+from tests.contract.test_ledger import NOW, flow, row, run
+
+if TYPE_CHECKING:
+    from functions.host.ledger import Ledger
+
+LISTEN = "/do/0/l#1"
+KEY = ("shape", "")
+
+
+def listen(instance: str = LISTEN, run_id: str = "r1", scope: str = "") -> TaskRow:
+    made = row(run_id, instance)
+    return replace(
+        made, scope=scope, tool="", state=TaskState.LISTENING, due_at=NOW, input="[]"
+    )  # fmt: skip
+
+
+def subscription(
+    instance: str = LISTEN, run_id: str = "r1", key: tuple[str, str] = KEY, scope: str = ""
+) -> Subscription:
+    return Subscription(*key, run_id, instance, scope, "/do/0/l", "/do/0/l")
+
+
+def began(*instances: str, run_id: str = "r1", key: tuple[str, str] = KEY) -> Transition:
+    """Return the first step of a run that listens."""
+    return Transition(
+        run_id, "", 0, '{"s":0}', NOW, None, 0,
+        timers=tuple(listen(each, run_id) for each in instances),
+        subscriptions=tuple(subscription(each, run_id, key) for each in instances),
+        entries=(Entry("run.started", NOW),),
+    )  # fmt: skip
+
+
+def arrival(
+    name: str = "e1", at: float = NOW, keys: tuple[tuple[str, str], ...] = (KEY,)
+) -> Arrival:
+    return Arrival(name, f'{{"event":"{name}"}}', at, keys)
+
+
+def heard(told: TaskRow, rev: int = 1, **others: object) -> Transition:
+    """Return what a step writes that follows from an event."""
+    base = Transition(
+        told.run, told.scope, rev, '{"s":1}', NOW, told.instance, told.token,
+        consumed=(("/do/0/l", told.instance.rpartition("~")[2]),),
+    )  # fmt: skip
+    return replace(base, **others)  # type: ignore[arg-type]
+
+
+async def told(ledger: Ledger, event: Arrival, limit: int = 100) -> list[str]:
+    """Receive and deliver an event; return who was told, page after page."""
+    await ledger.receive(event)
+    found: list[str] = []
+    for key in event.keys:
+        after = "", ""
+        while rows := await ledger.deliver(event, key, after, limit):
+            after = rows[-1].run, rows[-1].instance.rpartition("~")[0]
+            found += [each.instance for each in rows]
+    return found
+
+
+async def looked(ledger: Ledger, limit: int = 100, instance: str = LISTEN) -> list[str]:
+    """Have a listen look for what came before it; return what it was told."""
+    return [each.instance for each in await ledger.look(listen(instance), limit)]
+
+
+async def due(ledger: Ledger, now: float = NOW) -> list[str]:
+    """Return what the clock would attend to."""
+    return [work.task.instance for work in await ledger.overdue(now, 100)]
+
+
+async def test_shapes_are_found_by_type(ledger: Ledger) -> None:
+    """Every version's shapes are known, those of no constant type for each event."""
+    shapes = [
+        Shape("s1", "a", {"with": {"type": "a"}}),
+        Shape("s2", "b", {"with": {"type": "b"}}),
+        Shape("s3", None, {"with": {}}),
+    ]
+    await ledger.deploy(flow(), [], None, shapes[:2])
+    await ledger.deploy(flow("2.0.0", "sha256:b"), [], None, shapes[1:])
+    assert sorted(await ledger.shapes("b"), key=lambda each: each.digest) == shapes[1:]
+    assert await ledger.shapes("c") == shapes[2:]
+
+
+async def test_who_listens_is_told_at_once(ledger: Ledger) -> None:
+    """An event opens one RECORDED row for each listen of its key, whatever is delivered again."""
+    for name in ("r1", "r2", "r3"):
+        await ledger.open(run(name), began(LISTEN, run_id=name))
+    await ledger.open(run("r4"), began(LISTEN, run_id="r4", key=("shape", "other")))
+    assert await told(ledger, arrival(), limit=2) == [f"{LISTEN}~e1"] * 3
+    assert await told(ledger, arrival()) == [f"{LISTEN}~e1"] * 3
+    [row] = [each for each in await ledger.tasks("r1") if each.state is TaskState.RECORDED]
+    assert (row.outcome, row.tool, row.scope) == ('{"event":"e1"}', "", "")
+    assert len(await ledger.tasks("r4")) == 1
+
+
+async def test_a_listen_finds_what_came_before(ledger: Ledger) -> None:
+    """The earliest comes first, and what a run began after does not count."""
+    for name, at in (("late", NOW + 2), ("old", NOW - 1), ("early", NOW + 1)):
+        await ledger.receive(arrival(name, at))
+    await ledger.open(run(), began(LISTEN))
+    assert await due(ledger) == [LISTEN], "until it has looked the clock would do it"
+    assert await looked(ledger, limit=1) == [f"{LISTEN}~early"]
+    assert LISTEN in await due(ledger)
+    assert await looked(ledger) == [f"{LISTEN}~late"]
+    assert await looked(ledger) == []
+    assert await due(ledger, 1e12) == [f"{LISTEN}~early", f"{LISTEN}~late"]
+
+
+async def test_what_is_correlated_may_have_come_before_the_run(ledger: Ledger) -> None:
+    """An expected value belongs to a run whenever its event came, and to no other run."""
+    key = ("shape", "order 7")
+    await ledger.receive(arrival("e1", NOW - 9, (key,)))
+    await ledger.receive(arrival("e2", NOW - 9, (("shape", "order 8"),)))
+    await ledger.open(run(), began(LISTEN, key=key))
+    assert await looked(ledger) == [f"{LISTEN}~e1"]
+    await ledger.open(run("r2"), began(LISTEN, run_id="r2"))
+    assert await told(ledger, arrival("e3", NOW - 9)) == [], "it came before the run"
+    assert await told(ledger, arrival("e4", NOW - 9, (key,))) == [f"{LISTEN}~e4"]
+
+
+async def test_the_first_arrival_counts(ledger: Ledger) -> None:
+    """An event that is delivered again came when it came first."""
+    assert await ledger.receive(arrival(at=NOW)) == NOW
+    assert await ledger.receive(arrival(at=NOW + 9)) == NOW
+
+
+async def test_what_was_consumed_is_not_told_again(ledger: Ledger) -> None:
+    """A later visit hears what the one before did not take, however it comes."""
+    second = "/do/0/l#2"
+    await ledger.open(run(), began(LISTEN))
+    await told(ledger, arrival("e1"))
+    await told(ledger, arrival("e2"))
+    [first, _] = [each for each in await ledger.tasks("r1") if each.state is TaskState.RECORDED]
+    visit = heard(first, deaf=(LISTEN,), timers=(listen(second),))
+    assert await ledger.transit(replace(visit, subscriptions=(subscription(second),)))
+    states = {each.instance: each.state for each in await ledger.tasks("r1")}
+    assert states == {
+        LISTEN: TaskState.CLOSED,
+        f"{LISTEN}~e1": TaskState.CLOSED,
+        f"{LISTEN}~e2": TaskState.CLOSED,
+        second: TaskState.LISTENING,
+    }
+    assert await told(ledger, arrival("e1")) == []
+    assert await looked(ledger, instance=second) == [f"{second}~e2"]
+    assert await told(ledger, arrival("e2")) == [f"{second}~e2"]
+
+
+async def test_several_filters_are_told_once(ledger: Ledger) -> None:
+    """An event that fits two filters of a listen is one row, on both ways."""
+    keys = (KEY, ("other", ""))
+    first = began(LISTEN)
+    first = replace(first, subscriptions=tuple(subscription(key=key) for key in keys))
+    await ledger.open(run(), first)
+    await ledger.receive(arrival("e1", keys=keys))
+    assert await looked(ledger) == [f"{LISTEN}~e1"]
+    assert set(await told(ledger, arrival("e1", keys=keys))) == {f"{LISTEN}~e1"}
+    assert len(await ledger.tasks("r1")) == 2
+
+
+@pytest.mark.parametrize("end", ["cancelled", "completed", "shut"])
+async def test_who_has_ended_is_not_told(ledger: Ledger, end: str) -> None:
+    """However a listen ends, nothing of it is found any more, and nothing of it is due."""
+    call = row(instance="/do/1/c#1")
+    if end == "shut":
+        within = "/do/0/f#1/0"
+        scopes = (ScopeRow(within, "", "/do/0/f#1", compete=False, state="{}", output=None),)
+        opened = replace(
+            began(), scopes=scopes, timers=(listen(scope=within),),
+            subscriptions=(subscription(scope=within),), requests=(call,),
+        )  # fmt: skip
+    else:
+        opened = began(LISTEN)
+    await ledger.open(run(), opened)
+    await told(ledger, arrival("e1"))
+    if end == "cancelled":
+        await ledger.cancel("r1", NOW)
+    else:
+        ending = {"ended": RunStatus.COMPLETED, "output": "1", "deaf": (LISTEN,)}
+        told_row = next(e for e in await ledger.tasks("r1") if e.state is TaskState.RECORDED)
+        shutting = {"shuts": (("/do/0/f#1", "/do/0/f#1/"),), "scope": "", "consumed": ()}
+        change = ending if end == "completed" else shutting
+        assert await ledger.transit(heard(told_row, **change))
+    assert await told(ledger, arrival("e2")) == []
+    assert await ledger.look(listen(), 100) == []
+    open_ = [e.instance for e in await ledger.tasks("r1") if e.state is not TaskState.CLOSED]
+    assert open_ == ([call.instance] if end == "shut" else [])
+
+
+async def test_a_suspended_run_is_told_and_stands_still(ledger: Ledger) -> None:
+    """What it was told is due when it goes on, in the order in which it came."""
+    await ledger.open(run(), began(LISTEN))
+    await looked(ledger)
+    await ledger.suspend("r1", NOW)
+    for number in (2, 1, 3):
+        await told(ledger, arrival(f"e{number}", NOW + number))
+    assert await due(ledger, 1e12) == []
+    await ledger.resume("r1", NOW + 50)
+    assert await due(ledger, NOW + 50) == [f"{LISTEN}~e{number}" for number in (1, 2, 3)]
+
+
+async def test_old_events_are_dropped(ledger: Ledger) -> None:
+    """What nobody consumed and what started no run is known when it is dropped."""
+    await ledger.open(run(), began(LISTEN))
+    for number, name in enumerate(("heard", "lost", "used", "fresh")):
+        await told(ledger, replace(arrival(name, NOW + number), used=name == "used"))
+    rows = [each for each in await ledger.tasks("r1") if each.instance.endswith("~heard")]
+    assert await ledger.transit(heard(rows[0]))
+    kept = await ledger.stale(NOW + 3, 100)
+    assert {each.event: each.used for each in kept} == {"heard": True, "lost": False, "used": True}
+    assert len(await ledger.stale(NOW + 3, 2)) == 2
+    await ledger.forget([each.event for each in kept])
+    assert [each.event for each in await ledger.stale(NOW + 9, 100)] == ["fresh"]
+
+
+async def test_neither_misses_the_other(ledger_url: str) -> None:
+    """Hosts that write an event and a listen at the same time find them, whoever is first."""
+    doors, hosts = open_ledger(ledger_url), open_ledger(ledger_url)
+    try:
+        for number in range(25):
+            name, key = f"r{number}", ("shape", f"k{number}")
+
+            async def arrives(event: Arrival) -> None:
+                await told(doors, event)
+
+            async def registers(name: str, key: tuple[str, str]) -> None:
+                await hosts.open(run(name), began(LISTEN, run_id=name, key=key))
+                await hosts.look(listen(run_id=name), 10)
+
+            both = [arrives(arrival(f"e{number}", keys=(key,))), registers(name, key)]
+            await asyncio.gather(*(both if number % 2 else both[::-1]))
+            rows = [each.instance for each in await hosts.tasks(name)]
+            assert rows == [LISTEN, f"{LISTEN}~e{number}"]
+    finally:
+        await doors.close()
+        await hosts.close()
+
+
+async def test_the_clock_finishes_what_a_host_began(ledger: Ledger) -> None:
+    """A host that dies before it has looked, or before it has advanced, leaves that due."""
+    await ledger.receive(arrival("e1", NOW + 1))
+    await ledger.open(run(), began(LISTEN))
+    assert await due(ledger) == [LISTEN]
+    await looked(ledger)
+    assert await due(ledger, NOW + 5) == [f"{LISTEN}~e1"]
