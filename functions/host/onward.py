@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from events.errors import RetryableError, TendrilError
@@ -18,7 +19,7 @@ from functions.host.ledger.rows import RunStatus, TaskState, Work
 from functions.host.outcomes import Outcome, from_error
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Callable
 
     from functions.host.blobs import Blobs
     from functions.host.children import Child, Children
@@ -55,26 +56,26 @@ class Onward:
         for timer in written.timers:
             wait = timer.due_at - self._clock()
             if wait < self._soon:
-                self._start(Work(timer, run), self._fire(Work(timer, run), wait))
+                self._start(Work(timer, run), partial(self._fire, Work(timer, run), wait))
         for row in written.children:
-            self._start(Work(row, run), self.begin(Work(row, run)))
+            self._start(Work(row, run), partial(self.begin, Work(row, run)))
         if told := written.tells:
-            self._start(None, self._hear(told.run, told.instance))
+            self._start(None, partial(self._hear, told.run, told.instance))
 
     def close(self) -> None:
         """Leave what is not done to the clock."""
         for task in self._doing:
             task.cancel()
 
-    def _start(self, work: Work | None, doing: Coroutine[None, None, None]) -> None:
+    def _start(self, work: Work | None, doing: Callable[[], Awaitable[None]]) -> None:
         task = asyncio.create_task(self._guarded(work, doing))
         self._doing.add(task)
         task.add_done_callback(self._doing.discard)
 
-    async def _guarded(self, work: Work | None, doing: Coroutine[None, None, None]) -> None:
+    async def _guarded(self, work: Work | None, doing: Callable[[], Awaitable[None]]) -> None:
         what = f"task {work.task.instance} of run {work.run.id}" if work else "a parent run"
         try:
-            await doing
+            await doing()
         except (LedgerUnavailable, SinkUnavailable, RetryableError) as error:
             log.info("%s is left to the clock: %s", what, error)
         except Exception:
@@ -119,7 +120,7 @@ class Onward:
         self.expect(run, first)
         await self._emitter.emit(run, opened_by(run, first), reply=False)
         if not run.awaited:
-            self._start(work, self._hear(work.run.id, work.task.instance))
+            self._start(work, partial(self._hear, work.run.id, work.task.instance))
 
     async def _fault(self, work: Work, outcome: Outcome) -> None:
         packed = await self._blobs.pack(outcome.to_json(), work.run.id)

@@ -1,4 +1,4 @@
-"""A run's history as hops: one attempt at one task, one event sent out or heard, or one pause.
+"""A run's history as hops: an attempt at a task, a child run, an event sent out or heard, a pause.
 
 Pure.
 """
@@ -29,6 +29,8 @@ class Hop:
     work_ms: float | None = None
     outcome: str = "requested"
     problem: Mapping[str, Any] | None = None
+    child: str | None = None
+    """The run that was started for it."""
 
     @property
     def temperature(self) -> str:
@@ -55,6 +57,7 @@ class Hop:
             "workMs": self.work_ms,
             "outcome": self.outcome,
             "problem": self.problem,
+            "child": self.child,
         }
         return {name: value for name, value in members.items() if value is not None}
 
@@ -81,6 +84,8 @@ class Trail:
             self._begin(instance, _stood(entry, "listening"))
         elif kind == "task.claimed":
             self._claim(instance, entry)
+        elif kind == "child.started":
+            self._started(instance, entry)
         elif kind in _ENDS and instance in self._open:
             return self._end(self._open[instance], _ENDS[kind], _detail(entry))
         return None
@@ -102,12 +107,21 @@ class Trail:
         index = self._open[instance]
         self.hops[index] = _claimed(self.hops[index], _detail(entry))
 
+    def _started(self, instance: str, entry: Entry) -> None:
+        """Another run after one that ended is a hop of its own."""
+        index = self._open.get(instance)
+        if index is None or self.hops[index].child is not None:
+            self._begin(instance, _requested(entry))
+        detail, index = _detail(entry), self._open[instance]
+        flow, child = detail.get("flow"), detail.get("run")
+        self.hops[index] = replace(self.hops[index], tool=flow, child=child, outcome="running")
+
     def _end(self, index: int, outcome: str, detail: Mapping[str, Any]) -> Hop | None:
         hop = self.hops[index]
         ended = replace(
             hop,
             outcome=outcome,
-            tool=detail.get("tool") or hop.tool,
+            tool=(None if hop.child else detail.get("tool")) or hop.tool,
             work_ms=detail.get("workMs", hop.work_ms),
             problem=detail.get("problem") or hop.problem,
         )
@@ -153,7 +167,7 @@ def _requested(entry: Entry) -> Hop:
         instance=str(entry.get("instance") or ""),
         event=REQUESTED,
         at=str(entry.get("at") or ""),
-        tool=detail.get("tool") or detail.get("function"),
+        tool=detail.get("tool") or detail.get("function") or detail.get("flow"),
         attempt=int(detail.get("attempt") or 1),
     )
 

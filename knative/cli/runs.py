@@ -68,9 +68,10 @@ def runs(
     if json:
         emit(found, compact=True)
         return
-    columns = ("run", "flow", "status", "started", "ended")
+    columns = ("run", "flow", "status", "started", "ended", "parent")
     keys = ("id", "flow", "status", "startedAt", "endedAt")
-    table(columns, [[each.get(key) for key in keys] for each in found["runs"]], "no runs")
+    rows = [[*map(each.get, keys), (each.get("parent") or {}).get("run")] for each in found["runs"]]
+    table(columns, rows, "no runs")
 
 
 def start(

@@ -32,6 +32,8 @@ def _print(run: dict[str, Any], made: list[Hop]) -> None:
     began = str(run.get("startedAt") or "")
     took = elapsed(began, str(run.get("endedAt") or ""))
     say(f"{run['id']}  {run['flow']}  {run['status']}" + (f" in {took}" if took else ""))
+    if parent := run.get("parent"):
+        say(f"started by run {parent['run']} at {parent['instance']}")
     table(COLUMNS, [row(hop, began) for hop in made], "no tool was called")
     error = run.get("error")
     if isinstance(error, dict):
@@ -42,6 +44,8 @@ def _print(run: dict[str, Any], made: list[Hop]) -> None:
 def row(hop: Hop, began: str) -> tuple[str, ...]:
     """Return a hop as the cells of COLUMNS."""
     outcome = f"{hop.outcome}: {hop.error}" if hop.error else hop.outcome
+    if hop.child:
+        outcome = f"run {hop.child} {outcome}"
     return (
         elapsed(began, hop.at),
         hop.task,

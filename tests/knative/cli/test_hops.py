@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from knative.cli.hops import REQUESTED, Trail, hops
+from knative.cli.tracing import row
 
 AT = "2026-01-01T00:00:00Z"
 
@@ -110,6 +111,23 @@ def test_what_a_run_waits_for_is_told() -> None:
     assert hops([*history, done])[0].outcome == "completed"
 
 
+def test_a_run_of_another_flow_names_it() -> None:
+    """The hop has the flow and the run's id; one that is started once more is a hop of its own."""
+    first, second = hops(
+        [
+            _entry("task.requested", flow="shop/pay:latest", awaited=True),
+            _entry("child.started", run="c1", flow="shop/pay:1.2.0"),
+            _entry("task.faulted", tool="workflow", problem={"title": "Run cancelled"}),
+            _entry("redriven"),
+            _entry("child.started", run="c2", flow="shop/pay:1.3.0"),
+            _entry("task.completed", tool="workflow"),
+        ]
+    )
+    assert (first.tool, first.child, first.outcome) == ("shop/pay:1.2.0", "c1", "faulted")
+    assert (second.tool, second.child, second.outcome) == ("shop/pay:1.3.0", "c2", "completed")
+    assert row(second, AT)[-1] == "run c2 completed"
+
+
 def test_pure_tasks_are_no_hops() -> None:
     """`set` and its like cost no event, so they are not shown as hops."""
     assert hops([_entry("task.started"), _entry("task.completed")]) == []
@@ -124,6 +142,7 @@ KINDS = (
     "event.emitted",
     "redriven",
     "dead-lettered",
+    "child.started",
     "of the future",
 )
 

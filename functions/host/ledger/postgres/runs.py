@@ -209,15 +209,23 @@ async def cancel(db: Database, run_id: str, at: float) -> RunRow | None:
     run = await kin.held(db, run_id)
     if run is None or run.status in _ENDED:
         return run
-    await kin.cancel(db, [run_id, *await kin.below(db, kin.OF_RUN, run_id)], at)
+    await kin.cancel(db, await _with_below(db, run_id), at)
     await kin.told(db, run, at)
     return await by_id(db, run_id)
 
 
+async def _with_below(db: Database, run_id: str) -> list[str]:
+    """Hold a run and those below that it awaits; return them, none where it has ended."""
+    await hold(db, run_id)
+    run = await by_id(db, run_id)
+    if run is None or run.status in _ENDED:
+        return []
+    return [run_id, *await kin.below(db, kin.OF_RUN, run_id)]
+
+
 async def suspend(db: Database, run_id: str, at: float) -> RunRow | None:
     """Stop a running run, and those it awaits, where they stand."""
-    await hold(db, run_id)
-    for each in (run_id, *await kin.below(db, kin.OF_RUN, run_id)):
+    for each in await _with_below(db, run_id):
         done = await db.execute(
             "UPDATE runs SET status = 'suspended' WHERE id = %s AND status = 'running' RETURNING 1",
             (each,),
@@ -229,8 +237,7 @@ async def suspend(db: Database, run_id: str, at: float) -> RunRow | None:
 
 async def resume(db: Database, run_id: str, at: float) -> RunRow | None:
     """Let a suspended run, and those it awaits, go on."""
-    await hold(db, run_id)
-    for each in (run_id, *await kin.below(db, kin.OF_RUN, run_id)):
+    for each in await _with_below(db, run_id):
         done = await db.execute(
             "UPDATE runs SET status = 'running' WHERE id = %s AND status = 'suspended' RETURNING 1",
             (each,),

@@ -186,14 +186,22 @@ def cancel(db: sqlite3.Connection, run_id: str, at: float) -> RunRow | None:
     run = by_id(db, run_id)
     if run is None or run.status in _ENDED:
         return run
-    kin.cancel(db, [run_id, *kin.below(db, kin.BELOW_RUN, run_id)], at)
+    kin.cancel(db, _with_below(db, run_id), at)
     kin.told(db, run, at)
     return by_id(db, run_id)
 
 
+def _with_below(db: sqlite3.Connection, run_id: str) -> list[str]:
+    """Return a run and those below that it awaits; none where it has ended."""
+    run = by_id(db, run_id)
+    if run is None or run.status in _ENDED:
+        return []
+    return [run_id, *kin.below(db, kin.BELOW_RUN, run_id)]
+
+
 def suspend(db: sqlite3.Connection, run_id: str, at: float) -> RunRow | None:
     """Stop a running run, and those it awaits, where they stand."""
-    for each in (run_id, *kin.below(db, kin.BELOW_RUN, run_id)):
+    for each in _with_below(db, run_id):
         done = db.execute(
             "UPDATE runs SET status = 'suspended' WHERE id = ? AND status = 'running'", (each,)
         )
@@ -204,7 +212,7 @@ def suspend(db: sqlite3.Connection, run_id: str, at: float) -> RunRow | None:
 
 def resume(db: sqlite3.Connection, run_id: str, at: float) -> RunRow | None:
     """Let a suspended run, and those it awaits, go on."""
-    for each in (run_id, *kin.below(db, kin.BELOW_RUN, run_id)):
+    for each in _with_below(db, run_id):
         done = db.execute(
             "UPDATE runs SET status = 'running' WHERE id = ? AND status = 'suspended'", (each,)
         )
