@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from events.flow.late import whole
 from events.flow.syntax.call import AUTHENTICATIONS
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ SCHEMES: Final = ("basic", "bearer", "digest", "oauth2", "oidc")
 
 def given(function: str, arguments: Json, policies: Mapping[str, Json]) -> Json:
     """Return a call's arguments with the policies themselves where they had the names.
+
+    Credentials that are a secret's name become the expression that is the secret.
 
     Args:
         function: What is called; other than the DSL's own calls have no policies.
@@ -43,4 +46,12 @@ def _placed(value: Json, path: tuple[str, ...], policies: Mapping[str, Json]) ->
 
 def _policy(policy: Json, policies: Mapping[str, Json]) -> Json:
     named = policy.get("use") if isinstance(policy, dict) else None
-    return policies.get(named, policy) if isinstance(named, str) else policy
+    found = policies.get(named, policy) if isinstance(named, str) else policy
+    if not isinstance(found, dict):
+        return found
+    return {scheme: _credentials(scheme, value) for scheme, value in found.items()}
+
+
+def _credentials(scheme: str, given: Json) -> Json:
+    secret = given.get("use") if isinstance(given, dict) and scheme in SCHEMES else None
+    return whole(secret) if isinstance(secret, str) else given

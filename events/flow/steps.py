@@ -9,11 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from events.errors import ErrorType, ToolError
+from events.flow.late import MEMBER
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from events.errors import Problem
+    from events.flow.late import Late
 
 MACHINE: Final = 1
 """The state machine's version: a run is pinned to it, and a host that knows another refuses."""
@@ -99,7 +103,16 @@ class TaskRequest:
     """The catalog version asked for: full semver, or a prefix of it such as `1.0` or `1`; the
     host resolved it when the flow was deployed."""
     input: Json
-    """The resolved `with`."""
+    """The resolved `with`; the expressions that are left to the host stand in it as written."""
+    late: Late | None = None
+    """What the host must evaluate before the call."""
+
+    def told(self) -> Json:
+        """Return the input as it travels: with what is left as a member that no data can forge."""
+        if isinstance(self.input, dict) and MEMBER in self.input:
+            detail = f"'{MEMBER}' is no name for an argument; choose another"
+            raise ToolError(detail, type=ErrorType.CONFIGURATION)
+        return self.input if self.late is None else self.input | {MEMBER: self.late.to_json()}
 
 
 @dataclass(frozen=True, slots=True)

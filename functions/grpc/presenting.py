@@ -22,12 +22,9 @@ async def presenting(presented: Credentials, ask: Callable[[Metadata], Awaitable
     try:
         return await ask(_metadata(first))
     except ToolError as error:
-        if error.problem.status != _UNAUTHENTICATED:
+        if error.problem.status != _UNAUTHENTICATED or not presented.renewable:
             raise
-        second = await presented.another(first)
-        if second is None:
-            raise
-    return await ask(_metadata(second))
+    return await ask(_metadata(await presented.another(first)))
 
 
 def _metadata(authorization: Authorization) -> Metadata:

@@ -7,6 +7,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from functions.host.masks import Masks
+
 if TYPE_CHECKING:
     import logging
     from collections.abc import Awaitable, Callable
@@ -82,3 +84,5 @@ class Context:
     http: aiohttp.ClientSession
     """An HTTP client behind the egress policy."""
     resources: Resources = field(default_factory=Resources)
+    masks: Masks = field(default_factory=Masks)
+    """What must leave the call nowhere else than to the callee."""

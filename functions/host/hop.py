@@ -17,7 +17,9 @@ from functions.host.heartbeat import Heartbeat
 from functions.host.ledger.claims import Verdict
 from functions.host.ledger.rows import Entry
 from functions.host.logs import for_task
+from functions.host.masks import Masks
 from functions.host.outcomes import from_error
+from functions.host.unsealing import Unsealing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +55,7 @@ class Worker:
         self._ledger, self._blobs, self._clock = platform.ledger, platform.blobs, platform.clock
         self._settler, self._emitter = platform.settler, platform.emitter
         self._lease = platform.settings.lease
+        self._unsealing = Unsealing(platform.jq.evaluate, platform.settings.secrets_dir)
         self._folder, self._objects, self._http = folder, platform.objects, http
         self._resources = resources
         self._cold = True
@@ -104,7 +107,12 @@ class Worker:
             data = await self._blobs.unpack(work.task.input) if hop.dataref else hop.data
         except TendrilError as error:
             return from_error(error)
-        return await self._tool.call(data, self._context(work))
+        context = self._context(work)
+        try:
+            opened = await self._unsealing.opened(data, context)
+        except TendrilError as error:
+            return context.masks.outcome(from_error(error))
+        return context.masks.outcome(await self._tool.call(opened, context))
 
     async def _parked(self, task: TaskRow, outcome: Outcome) -> bool:
         """Set the timer of another attempt, if the outcome asks for one and one is left."""
@@ -120,16 +128,17 @@ class Worker:
         return True
 
     def _context(self, work: Work) -> Context:
-        task, run = work.task, work.run
+        task, run, masks = work.task, work.run, Masks()
         return Context(
             run=run.id,
             task=task.instance,
             attempt=task.attempt,
             idempotency_key=idempotency_key(run.id, task.instance, task.edition),
             timeout=self._tool.timeout,
-            log=for_task(run.id, task.instance, run.trace),
+            log=for_task(run.id, task.instance, run.trace, masks),
             folder=self._folder,
             objects=self._objects,
             http=self._http,
             resources=self._resources,
+            masks=masks,
         )

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Final
+import traceback
+from typing import TYPE_CHECKING, Any, Final
 
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
+
+if TYPE_CHECKING:
+    from functions.host.masks import Masks
 
 _LEFT_OUT: Final = (*RESERVED_ATTRS, "color_message")
 """What a record has beside its line; uvicorn's repeats the message in a terminal's colours."""
@@ -28,9 +32,30 @@ def configure(service: str, level: str) -> None:
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # it writes whole URLs, keys and all
 
 
-def for_task(run: str, task: str, trace: str) -> logging.LoggerAdapter[logging.Logger]:
-    """Return a logger whose lines carry the task's ids."""
+def for_task(
+    run: str, task: str, trace: str, masks: Masks
+) -> logging.LoggerAdapter[logging.Logger]:
+    """Return a logger whose lines carry the task's ids, and none of its secrets."""
     ids = {"run": run, "task": task, "trace": trace}
-    return logging.LoggerAdapter(logging.getLogger("functions.tool"), ids)
+    return _Masked(logging.getLogger("functions.tool"), ids, masks)
+
+
+class _Masked(logging.LoggerAdapter[logging.Logger]):
+    """Writes messages and tracebacks without the secrets of a task."""
+
+    def __init__(self, logger: logging.Logger, ids: dict[str, str], masks: Masks) -> None:
+        super().__init__(logger, ids)
+        self._masks = masks
+
+    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
+        """Log as any logger does; a traceback becomes text where there are secrets."""
+        if self._masks and self.isEnabledFor(level):
+            error = kwargs.pop("exc_info", None)
+            text = str(msg) % args if args else str(msg)
+            if isinstance(error, BaseException):
+                text = f"{text}\n{''.join(traceback.format_exception(error))}"
+            msg, args = self._masks.hide(text), ()
+        super().log(level, msg, *args, **kwargs)

@@ -37,6 +37,10 @@ class Settings(BaseSettings):
     objects: str = Field(
         "", description="object store URL (file:///folder, s3://bucket/prefix); empty: data folder"
     )
+    secrets_dir: Path | None = Field(
+        None,
+        description="folder of secrets, a file or a folder each; asked after TENDRIL_SECRET_<NAME>",
+    )
     egress_allow: str = Field("", description="CIDRs that tools may reach beside public ones")
     dataref_threshold: int = Field(65_536, description="bytes above which a value leaves events")
     lease: float = Field(15.0, description="seconds a claim lives without a heartbeat")

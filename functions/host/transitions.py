@@ -192,7 +192,7 @@ async def _join(branch: Branch, status: object, about: Settled, blobs: Blobs) ->
 
 
 async def _requested(request: TaskRequest, about: Settled, scope: str, blobs: Blobs) -> TaskRow:
-    run, task = about.run, about.task
+    run, task, told = about.run, about.task, request.told()
     version = about.deployed.version_of(request.function, request.version)
     return TaskRow(
         run=run.id,
@@ -206,8 +206,8 @@ async def _requested(request: TaskRequest, about: Settled, scope: str, blobs: Bl
         edition=0,
         event_id=hop_id(run.id, request.instance, 1),
         cause=task.event_id if task else "",
-        input=await blobs.pack(request.input, run.id),
-        input_digest=digest(request.input),
+        input=await blobs.pack(told, run.id),
+        input_digest=digest(told),
         state=TaskState.REQUESTED,
         due_at=about.now + about.grace,
         requested_at=about.now,

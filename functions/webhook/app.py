@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
-from dotenv import dotenv_values
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -16,10 +14,10 @@ from starlette.routing import Route
 
 from functions.host import faults
 from functions.host.faults import SinkUnavailable, problem
+from functions.host.secrets import Keyring
 from functions.host.settings import Settings as HostSettings
 from functions.host.sink import Sink
 from functions.webhook.hookfile import HookFile
-from functions.webhook.keyring import Keyring
 from functions.webhook.receiver import Receiver
 from functions.webhook.settings import Settings
 from functions.webhook.signatures import Unauthorized
@@ -38,7 +36,7 @@ _RETRY_AFTER: Final = "5"
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     host, settings = HostSettings(), Settings()
     file = HookFile(settings.hooks or host.data / "hooks.yaml", optional=settings.hooks is None)
-    keyring = Keyring({**dotenv_values(".env"), **os.environ}, settings.secrets_dir)
+    keyring = Keyring.here(host.secrets_dir)
     sink = Sink(host.sink)
     app.state.receiver = Receiver(file, keyring, sink, time.time)
     yield

@@ -10,11 +10,11 @@ import orjson
 from starlette.responses import Response
 
 from functions.host.faults import Refused
+from functions.host.secrets import Keyring, SecretMissingError
 from functions.webhook import handshake, signatures
 from functions.webhook.delivery import receive
 from functions.webhook.hooks import HooksError
 from functions.webhook.intake import event_of
-from functions.webhook.keyring import Keyring, SecretMissingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

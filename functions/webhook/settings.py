@@ -7,7 +7,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """Where hooks are declared and where their secrets lie."""
+    """Where hooks are declared."""
 
     model_config = SettingsConfigDict(
         env_prefix="TENDRIL_WEBHOOK_", env_file=".env", extra="ignore"
@@ -15,9 +15,4 @@ class Settings(BaseSettings):
 
     hooks: Path | None = Field(
         None, description="file that declares the hooks; unset: hooks.yaml in the data folder"
-    )
-    secrets_dir: Path | None = Field(
-        None,
-        validation_alias="TENDRIL_SECRETS_DIR",
-        description="folder of secrets, a file each; asked after TENDRIL_SECRET_<NAME>",
     )

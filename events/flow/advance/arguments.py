@@ -52,12 +52,16 @@ class Arguments(Mapping[str, Json]):
 
 
 def runner(work: Work, frame: Frame, data: Json, **values: Json) -> Run:
-    """Return what evaluates a program on `data` in the place of `frame`.
+    """Return what evaluates a program on `data`, which is `.`, with the `bindings`."""
+    return partial(_run, work, data, bindings(work, frame, **values))
+
+
+def bindings(work: Work, frame: Frame, **values: Json) -> Arguments:
+    """Return the arguments of an expression in the place of `frame`.
 
     Args:
         work: The step in the making.
         frame: A task, or the flow itself, which has neither `$task` nor local variables.
-        data: What `.` is.
         values: The arguments of this stage: `input`, `output`, `context`, a catch's error.
             `output` is given with `export.as` only; a task's raw output comes as `raw_output`.
     """
@@ -75,7 +79,7 @@ def runner(work: Work, frame: Frame, data: Json, **values: Json) -> Run:
         else:
             makers["task"] = partial(_task, work, frame, raw_output)
     reserved = {name: value for name, value in bound.items() if name not in makers}
-    return partial(_run, work, data, Arguments({**reserved, **values}, makers))
+    return Arguments({**reserved, **values}, makers)
 
 
 def _run(work: Work, data: Json, arguments: Arguments, program: str) -> Json:

@@ -26,11 +26,16 @@ _NAMED: Final = re.compile(r"\{([^{}]*)\}")
 def expanded(work: Work, frame: Frame, uri: str) -> str:
     """Return the URI; raise ExpressionError when a value in it is a list or an object."""
     if not is_expression(uri):
-        return _NAMED.sub(partial(_value, frame.input), uri)
+        return filled(uri, frame.input)
     result = template.resolved(work, frame, uri)
     if not isinstance(result, str):
         raise ExpressionError(f"expected a URI, got {as_text(result)}")
     return result
+
+
+def filled(uri: str, data: Json) -> str:
+    """Return a URI template with the properties of `data` in their places."""
+    return _NAMED.sub(partial(_value, data), uri)
 
 
 def _value(data: Json, name: re.Match[str]) -> str:

@@ -10,6 +10,7 @@ from events.flow import authentications
 from events.flow.catalog import DEFAULT, Catalog, UnknownFunction
 from events.flow.expressions import is_expression
 from events.flow.finding import did_you_mean
+from events.flow.late import MEMBER
 from events.flow.misfit import Misfit, misfits_of
 from events.flow.place import Place
 from events.flow.relax import Relaxing
@@ -48,6 +49,10 @@ class _Calls:
 
     def wrong(self, visit: Visit, task: CallTask) -> Iterator[Words]:
         """Yield what is wrong with one call."""
+        if MEMBER in task.with_:
+            place = visit.place("with", MEMBER)
+            yield place, f"{place}: '{MEMBER}' is the platform's own; choose another name"
+            return
         own = self.flow.function(task.call)
         if own is not None:
             yield from self._own(visit, task, own)

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from events.flow.expressions import is_expression
+from events.flow.late import NAMES, SECRETS
 from events.flow.place import Place, value_at
 from events.flow.rules.filters import heard, scheduled
 from events.flow.rules.visit import tasks_of
+from events.flow.syntax.call import AUTHENTICATIONS, CallTask
 from events.flow.syntax.composite import ForTask, TryTask
 from events.flow.syntax.listen import ListenTask
+from events.flow.syntax.run import RunTask
 from events.flow.syntax.simple import SwitchTask
 
 if TYPE_CHECKING:
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
     from events.flow.parse import Parsed
     from events.flow.rules.visit import Visit
+    from events.flow.syntax.flow import Flow
 
 Json = Any
 Names = frozenset[str]
@@ -29,7 +33,7 @@ OF_TASK: Final = OF_TASK_INPUT | {"input"}
 OF_EXPORT: Final = OF_TASK | {"output"}
 OF_EVENT: Final[Names] = frozenset()
 
-_TEMPLATES: Final = ("emit", "raise", "run", "set", "timeout", "wait", "with")
+_TEMPLATES: Final = ("emit", "raise", "set", "timeout", "wait")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,8 @@ def programs_of(parsed: Parsed) -> Iterator[Program]:
     for name in definition.get("use", {}).get("retries", {}):
         yield from _retry(definition, Place(("use", "retries", name)), OF_TASK)
     for name in definition.get("use", {}).get("authentications", {}):
-        yield from _template(definition, Place(("use", "authentications", name)), OF_TASK)
+        place = Place(("use", "authentications", name))
+        yield from _template(definition, place, OF_TASK | {SECRETS})
     for name in definition.get("use", {}).get("timeouts", {}):
         yield from _template(definition, Place(("use", "timeouts", name)), OF_TASK)
     for index, named in enumerate(definition.get("use", {}).get("extensions", ())):
@@ -62,10 +67,20 @@ def programs_of(parsed: Parsed) -> Iterator[Program]:
             place = Place(("use", "extensions", index, name, "when"))
             yield from _whole(definition, place, OF_TASK_INPUT)
     for visit in tasks_of(parsed.flow):
-        yield from _of_task(definition, visit)
+        yield from _of_task(parsed.flow, definition, visit)
 
 
-def _of_task(definition: Json, visit: Visit) -> Iterator[Program]:
+def _of_call(task: CallTask, flow: Flow) -> Names:
+    """Return what the arguments of a call of a tool take beside those of any task."""
+    if flow.function(task.call) is not None:
+        return frozenset()  # they are the input of the flow's own task, which is recorded
+    for path in AUTHENTICATIONS.get(task.call, ())[:1]:
+        if value_at(task.with_, path) is not None:
+            return NAMES
+    return frozenset({SECRETS})
+
+
+def _of_task(flow: Flow, definition: Json, visit: Visit) -> Iterator[Program]:
     own = visit.variables
     yield from _whole(definition, visit.place("if"), OF_TASK_INPUT | own)
     yield from _transformation(definition, visit.place("input", "from"), OF_TASK_INPUT | own)
@@ -73,7 +88,18 @@ def _of_task(definition: Json, visit: Visit) -> Iterator[Program]:
     yield from _transformation(definition, visit.place("export", "as"), OF_EXPORT | own)
     for name in _TEMPLATES:
         yield from _template(definition, visit.place(name), OF_TASK | own)
-    task = visit.task
+    if isinstance(visit.task, CallTask):
+        names = OF_TASK | own | _of_call(visit.task, flow)
+        yield from _template(definition, visit.place("with"), names)
+    if isinstance(visit.task, RunTask):
+        names = OF_TASK | own | ({SECRETS} if visit.task.run.workflow is None else set())
+        yield from _template(definition, visit.place("run"), names)
+    yield from _of_kind(definition, visit)
+
+
+def _of_kind(definition: Json, visit: Visit) -> Iterator[Program]:
+    """Yield what only one kind of task has."""
+    task, own = visit.task, visit.variables
     if isinstance(task, SwitchTask):
         for index, each in enumerate(task.switch):
             place = visit.place("switch", index, each.name, "when")

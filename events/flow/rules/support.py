@@ -34,17 +34,13 @@ NOT_YET_IN_FLOWS: Final = (
     Feature("schedule.on.all"),
     Feature("schedule.on.any"),
     Feature("schedule.on.one.correlate"),
-    Feature("use.secrets"),
 )
-NOT_YET_ARGUMENTS: Final = ("secrets", "authorization")
-"""Arguments of expressions that are not bound yet."""
 LANGUAGES: Final = ("jq",)
 SCHEMA_FORMATS: Final = ("json",)
 
 NOT_YET: Final = {
     "task": NOT_YET_IN_TASKS,
     "flow": NOT_YET_IN_FLOWS,
-    "argument": NOT_YET_ARGUMENTS,
 }
 """The whole table: what `check` refuses by name."""
 

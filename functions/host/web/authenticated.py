@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from functions.host.web.documents import Document, Documents
     from functions.host.web.endpoint import Place
     from functions.host.web.limits import Limits
-    from functions.host.web.policies import Policy
+    from functions.host.web.policies import Policy, UserPassword
 
 _UNAUTHENTICATED: Final = 401
 
@@ -42,8 +42,7 @@ async def authenticated(
         return
     middleware: aiohttp.ClientMiddlewareType
     if policy.digest:
-        digest = policy.digest
-        middleware = aiohttp.DigestAuthMiddleware(digest.username, digest.password)
+        middleware = _Digesting(policy.digest)
     else:
         middleware = _Presenting(url.origin(), await credentials(context, policy, limits))
     async with aiohttp.ClientSession(
@@ -78,11 +77,29 @@ class _Presenting:
         first = await self._credentials.authorization()
         request.headers["Authorization"] = first.header
         response = await handler(request)
-        if response.status != _UNAUTHENTICATED:
-            return response
-        second = await self._credentials.another(first)
-        if second is None:
+        if response.status != _UNAUTHENTICATED or not self._credentials.renewable:
             return response
         response.release()
+        second = await self._credentials.another(first)
         request.headers["Authorization"] = second.header
         return await handler(request)
+
+
+class _Digesting:
+    """Answers a digest challenge; aiohttp leaves the challenge's own response to the collector."""
+
+    def __init__(self, user: UserPassword) -> None:
+        self._digest = aiohttp.DigestAuthMiddleware(user.username, user.password)
+
+    async def __call__(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        challenges: list[aiohttp.ClientResponse] = []
+
+        async def releasing(request: aiohttp.ClientRequest) -> aiohttp.ClientResponse:
+            for challenge in challenges:
+                challenge.release()
+            challenges.append(await handler(request))
+            return challenges[-1]
+
+        return await self._digest(request, releasing)

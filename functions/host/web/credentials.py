@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 from functions.host.web.tokens import Tokens
 
 if TYPE_CHECKING:
-    import aiohttp
-
     from functions.host.context import Context
     from functions.host.web.limits import Limits
     from functions.host.web.policies import OpenIdConnect, TokenPolicy
@@ -32,24 +30,32 @@ class Authorization:
 class Credentials:
     """One call's credentials of a policy other than digest, which answers a challenge."""
 
-    def __init__(self, policy: TokenPolicy, http: aiohttp.ClientSession, tokens: Tokens) -> None:
-        self._policy, self._http, self._tokens = policy, http, tokens
+    def __init__(self, policy: TokenPolicy, context: Context, tokens: Tokens) -> None:
+        self._policy, self._tokens = policy, tokens
+        self._http, self._masks = context.http, context.masks
 
     async def authorization(self) -> Authorization:
         """Return what to present; ToolError where an authority gives no token."""
         if self._policy.basic:
             pair = f"{self._policy.basic.username}:{self._policy.basic.password}"
-            return Authorization("Basic", base64.b64encode(pair.encode()).decode())
+            return self._presented("Basic", base64.b64encode(pair.encode()).decode())
         if self._policy.bearer:
-            return Authorization("Bearer", self._policy.bearer.token)
-        return Authorization("Bearer", await self._tokens.get(self._http, self._exchange))
+            return self._presented("Bearer", self._policy.bearer.token)
+        return self._presented("Bearer", await self._tokens.get(self._http, self._exchange))
 
-    async def another(self, refused: Authorization) -> Authorization | None:
-        """Return a fresh token for one that was refused; None where there can be no other."""
-        if self._policy.basic or self._policy.bearer:
-            return None
+    @property
+    def renewable(self) -> bool:
+        """Whether there can be another where one was refused."""
+        return not (self._policy.basic or self._policy.bearer)
+
+    async def another(self, refused: Authorization) -> Authorization:
+        """Return a fresh token for one that was refused."""
         token = await self._tokens.get(self._http, self._exchange, refused.parameter)
-        return Authorization("Bearer", token)
+        return self._presented("Bearer", token)
+
+    def _presented(self, scheme: str, parameter: str) -> Authorization:
+        self._masks.add(parameter)
+        return Authorization(scheme, parameter)
 
     @property
     def _exchange(self) -> OpenIdConnect:
@@ -64,4 +70,4 @@ async def credentials(context: Context, policy: TokenPolicy, limits: Limits) -> 
     async def tokens() -> Tokens:
         return Tokens(limits)
 
-    return Credentials(policy, context.http, await context.resources.once("tokens", tokens))
+    return Credentials(policy, context, await context.resources.once("tokens", tokens))

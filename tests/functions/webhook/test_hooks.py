@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from functions.host.secrets import Keyring, SecretMissingError
 from functions.webhook.hookfile import HookFile
 from functions.webhook.hooks import HooksError, read, source_of
-from functions.webhook.keyring import Keyring, SecretMissingError
 
 FOLDER = Path(__file__).parents[3] / "functions" / "webhook"
 

@@ -10,16 +10,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from events.flow import authentications
-from events.flow.advance import template, uris
+from events.flow.advance import uris
 from events.flow.advance.happenings import Answered, Entered, Happening, Produced
+from events.flow.advance.leaving import Leaving
 from events.flow.advance.pointers import task_at
 from events.flow.advance.tasks import function
+from events.flow.expressions import is_expression, program
+from events.flow.late import late
 from events.flow.steps import TaskRequest
-from events.flow.syntax.call import ENDPOINTS, CallTask
+from events.flow.syntax.call import AUTHENTICATIONS, ENDPOINTS, CallTask
 
 if TYPE_CHECKING:
     from events.flow.advance.frames import Frame
     from events.flow.advance.work import Work
+    from events.flow.late import Late
 
 Json = Any
 Places = tuple[tuple[str, ...], ...]
@@ -32,8 +36,8 @@ def request(work: Work, frame: Frame, _: Entered) -> Happening | None:
         return function.enter(work, frame, task, own)
     name, version = _target(task.call)
     given = authentications.given(name, task.with_, work.flow.policies)
-    data = resolved(work, frame, given, ENDPOINTS.get(name, ()))
-    asked = TaskRequest(frame.instance, frame.reference, name, version, data)
+    data, left = arguments(work, frame, given, ENDPOINTS.get(name, ()), _pointer(name, given))
+    asked = TaskRequest(frame.instance, frame.reference, name, version, data, left)
     work.requests.append(asked)
     work.record("task.requested", frame, function=name, version=version)
     return None
@@ -49,17 +53,44 @@ def _target(call: str) -> tuple[str, str]:
     return name, version
 
 
-def resolved(work: Work, frame: Frame, given: Json, endpoints: Places) -> Json:
-    """Return arguments with their expressions resolved; endpoints lie at these places."""
+def arguments(
+    work: Work, frame: Frame, given: Json, endpoints: Places, policy: str = ""
+) -> tuple[Json, Late | None]:
+    """Return a tool's arguments with their expressions resolved, and what is left to its host.
+
+    Args:
+        work: The step in the making.
+        frame: The task.
+        given: The arguments as written.
+        endpoints: Where they have endpoints.
+        policy: A pointer to the authentication policy of what is called.
+    """
+    leaving = Leaving(work, frame)
+    return leaving.late(_resolved(leaving, given, endpoints), policy)
+
+
+def _pointer(function: str, given: Json) -> str:
+    """Return where the arguments have the policy of the callee itself; empty without one."""
+    for path in AUTHENTICATIONS.get(function, ())[:1]:
+        inner = given
+        for name in path:
+            inner = inner.get(name) if isinstance(inner, dict) else None
+        if inner is not None:
+            return "".join(f"/{name}" for name in path)
+    return ""
+
+
+def _resolved(leaving: Leaving, given: Json, endpoints: Places) -> Json:
+    """Resolve a value in which the endpoints lie at these places."""
     if () in endpoints:
-        return _endpoint(work, frame, given)
+        return _endpoint(leaving, given)
     if not endpoints or not isinstance(given, dict):
-        return template.resolved(work, frame, given)
+        return leaving.resolved(given)
     below = {place[0] for place in endpoints}
     others = {name: value for name, value in given.items() if name not in below}
-    plain: dict[str, Json] = template.resolved(work, frame, others)
-    return plain | {
-        name: resolved(work, frame, value, _under(endpoints, name))
+    resolved: dict[str, Json] = leaving.resolved(others)
+    return resolved | {
+        name: _resolved(leaving, value, _under(endpoints, name))
         for name, value in given.items()
         if name in below
     }
@@ -69,9 +100,15 @@ def _under(places: Places, name: str) -> Places:
     return tuple(place[1:] for place in places if place[0] == name)
 
 
-def _endpoint(work: Work, frame: Frame, endpoint: Json) -> Json:
+def _endpoint(leaving: Leaving, endpoint: Json) -> Json:
     given = {"uri": endpoint} if isinstance(endpoint, str) else endpoint
     if not isinstance(given, dict) or not isinstance(given.get("uri"), str):
-        return template.resolved(work, frame, endpoint)  # for the tool to refuse
+        return leaving.resolved(endpoint)  # for the tool to refuse
     rest: dict[str, Json] = {name: value for name, value in given.items() if name != "uri"}
-    return {"uri": uris.expanded(work, frame, given["uri"]), **template.resolved(work, frame, rest)}
+    return {"uri": _uri(leaving, given["uri"]), **leaving.resolved(rest)}
+
+
+def _uri(leaving: Leaving, uri: str) -> Json:
+    if is_expression(uri) and late(program(uri)):
+        return leaving.resolved(uri)
+    return uris.expanded(leaving.work, leaving.frame, uri)

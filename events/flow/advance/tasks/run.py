@@ -33,10 +33,10 @@ def request(work: Work, frame: Frame, _: Entered) -> Happening | None:
         return None
     kind = next(name for name in PROCESSES if getattr(process, name) is not None)
     given = authentications.given(kind, _given(process, kind), work.flow.policies)
-    data = call.resolved(work, frame, given, (("source", "endpoint"),))
+    data, left = call.arguments(work, frame, given, (("source", "endpoint"),))
     if kind == "container":
         data = {"name": _name(work, frame), **data}
-    work.requests.append(TaskRequest(frame.instance, frame.reference, kind, "", data))
+    work.requests.append(TaskRequest(frame.instance, frame.reference, kind, "", data, left))
     work.record("task.requested", frame, function=kind, version="")
     return None
 

@@ -1,0 +1,91 @@
+"""The input of a call, in which the expressions that only its host may evaluate are left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from events.flow import expressions
+from events.flow.advance.arguments import bindings, runner
+from events.flow.expressions import NOW
+from events.flow.late import AUTHORIZATION, SECRETS, Late, late, secret_names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from events.flow.advance.frames import Frame
+    from events.flow.advance.work import Work
+
+Json = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Stands for a program's value; no JSON value is one, so no data can pass for it."""
+
+    program: str
+
+
+@dataclass(slots=True)
+class Leaving:
+    """Resolves a call's arguments in the place of its task."""
+
+    work: Work
+    frame: Frame
+    left: list[str] = field(default_factory=list)
+    """The programs that were left."""
+
+    def resolved(self, value: Json) -> Json:
+        """Return the value with every expression evaluated, or a Left in its place."""
+        return expressions.resolve(value, self._run, loose=self.work.flow.loose)
+
+    def _run(self, program: str) -> Json:
+        if late(program):
+            self.left.append(program)
+            return Left(program)
+        frame, context = self.frame, self.work.context
+        return runner(self.work, frame, frame.input, context=context, input=frame.input)(program)
+
+    def late(self, resolved: Json, policy: str) -> tuple[Json, Late | None]:
+        """Return resolved arguments as JSON, and what is left to do about them.
+
+        `policy` is the pointer to the callee's authentication policy.
+        """
+        if not self.left:
+            return resolved, None
+        given = bindings(self.work, self.frame, context=self.work.context, input=self.frame.input)
+        mentioned = {name for each in self.left for name in expressions.mentioned(each, given)}
+        arguments = {name: given[name] for name in sorted(mentioned | {NOW})}
+        used = {name for each in self.left for name in late(each)}
+        at = tuple(pointer for pointer, _ in _lefts(resolved, ""))
+        names = self._secrets() if SECRETS in used else ()
+        policy = policy if AUTHORIZATION in used else ""
+        return _written(resolved), Late(at, self.frame.input, arguments, names, policy)
+
+    def _secrets(self) -> tuple[str, ...]:
+        """Return the declared secrets that the programs name; all where one computes a name."""
+        declared = (self.work.flow.use and self.work.flow.use.secrets) or ()
+        named = [secret_names(each) for each in self.left if SECRETS in late(each)]
+        return tuple(
+            name for name in declared if any(each is None or name in each for each in named)
+        )
+
+
+def _lefts(value: Json, pointer: str) -> Iterator[tuple[str, Left]]:
+    if isinstance(value, Left):
+        yield pointer, value
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _lefts(inner, f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}")
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _lefts(inner, f"{pointer}/{index}")
+
+
+def _written(value: Json) -> Json:
+    """Return the value with the expressions as they were written."""
+    if isinstance(value, Left):
+        return f"${{ {value.program} }}"
+    if isinstance(value, dict):
+        return {name: _written(inner) for name, inner in value.items()}
+    return [_written(inner) for inner in value] if isinstance(value, list) else value

@@ -1,0 +1,90 @@
+"""Expressions that only the host of a call may evaluate, since what they give is secret; pure.
+
+`advance` leaves them as they are written and says beside the task's input what they need; the
+host that executes the call evaluates them right before it. So a secret is in no state, no ledger
+and no event.
+
+Where the specification leaves room: its table gives `$secrets` to nearly every expression, its
+text to `input.from` alone, "to avoid unintentional bleeding". Here they may be used where nothing
+that they give is recorded: in the `with` of a call of a tool, its authentication policies included.
+`$authorization` is what the call's own policy resolved to, in the same places.
+
+Source: serverlessworkflow/specification 1.0.3, `dsl.md`, "Runtime expression arguments".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from events.flow.scope import free_variables
+
+Json = Any
+
+SECRETS: Final = "secrets"
+AUTHORIZATION: Final = "authorization"
+NAMES: Final = frozenset({SECRETS, AUTHORIZATION})
+"""The arguments that the host binds."""
+MEMBER: Final = "$late"
+"""The member of a task's input that says what is left; `with` has no such property."""
+
+_SECRET: Final = re.compile(
+    r'\$\s*secrets\b(?:\s*\.\s*([A-Za-z_]\w*)|\s*\.?\s*\[?\s*("(?:[^"\\]|\\.)*")\s*\]?)?'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """What the host must evaluate, and all that it needs but the secrets."""
+
+    at: tuple[str, ...]
+    """JSON pointers into the input, where the programs stand."""
+    data: Json
+    """What `.` is."""
+    arguments: dict[str, Json] = field(default_factory=dict)
+    """The arguments that the programs mention, and the transition's time."""
+    secrets: tuple[str, ...] = ()
+    """The names of the secrets they may need, all declared under `use.secrets`."""
+    policy: str = ""
+    """A JSON pointer to the policy that `$authorization` tells of."""
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the member of the input."""
+        return {
+            "at": list(self.at),
+            "data": self.data,
+            "arguments": self.arguments,
+            "secrets": list(self.secrets),
+            "policy": self.policy,
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Json]) -> Late:
+        """Read what `to_json` wrote."""
+        at, names = tuple(value["at"]), tuple(value["secrets"])
+        return cls(at, value["data"], value["arguments"], names, value["policy"])
+
+
+def late(program: str) -> frozenset[str]:
+    """Return those of NAMES that a program takes from outside."""
+    if not any(name in program for name in NAMES):
+        return frozenset()
+    return free_variables(program) & NAMES
+
+
+def secret_names(program: str) -> frozenset[str] | None:
+    """Return the names in `$secrets.name`; None where the program computes them."""
+    found = set()
+    for name, quoted in _SECRET.findall(program):
+        try:
+            found.add(name or json.loads(quoted))
+        except json.JSONDecodeError:
+            return None
+    return frozenset(found)
+
+
+def whole(secret: str) -> str:
+    """Return the expression that is a whole secret."""
+    return f"${{ $secrets[{json.dumps(secret)}] }}"

@@ -1,0 +1,99 @@
+"""What a call leaves to its host: secrets are in no state, and no data can pass for them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from events.errors import ToolError
+from events.flow.late import MEMBER, late, secret_names, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from events.flow.syntax import Flow
+
+USE = {
+    "secrets": ["pair", "key", "unused"],
+    "authentications": {"named": {"basic": {"use": "pair"}}},
+}
+
+
+def test_a_secret_is_left_where_it_stands(interpreter: Any, flow_of: Callable[..., Flow]) -> None:
+    """The expression travels as written, with its data and what it mentions; others are done."""
+    given = {
+        "headers": {"x/key": "${ $secrets.key + .n }", "n": "${ .n }", "c": ["${ $context.n }"]},
+        "text": "a ${ $secrets.key }",
+    }
+    flow = flow_of({"t": {"call": "llm", "with": given}}, use=USE)
+    interpreter.run(flow, {"n": "1"}, lambda _: None)
+    (request,) = interpreter.requests
+    assert request.input["headers"] == {"x/key": "${ $secrets.key + .n }", "n": "1", "c": ["1"]}
+    told = request.told()[MEMBER]
+    assert told["at"] == ["/headers/x~1key"]
+    assert told["data"] == {"n": "1"}
+    assert told["secrets"] == ["key"]
+    assert set(told["arguments"]) == {"__now"}
+    assert json.loads(json.dumps(request.told())) == request.told()
+
+
+def test_credentials_by_name_become_the_secret(
+    interpreter: Any, flow_of: Callable[..., Flow]
+) -> None:
+    """`use` of a policy is the policy, `use` of a secret is the expression that is the secret."""
+    endpoint = {"uri": '${ "https://" + $secrets.key }', "authentication": {"use": "named"}}
+    arguments = {"method": "get", "endpoint": endpoint, "body": "${ $authorization.parameter }"}
+    flow = flow_of({"h": {"call": "http", "with": arguments}}, use=USE)
+    interpreter.run(flow, {}, lambda _: None)
+    (request,) = interpreter.requests
+    assert request.input["endpoint"]["authentication"] == {"basic": '${ $secrets["pair"] }'}
+    told = request.told()[MEMBER]
+    assert set(told["at"]) == {"/endpoint/uri", "/endpoint/authentication/basic", "/body"}
+    assert told["secrets"] == ["pair", "key"]
+    assert told["policy"] == "/endpoint/authentication"
+
+
+def test_data_cannot_pass_for_a_program(interpreter: Any, flow_of: Callable[..., Flow]) -> None:
+    """What a run's input says of secrets is text, wherever it lands."""
+    forged = {"a": "${ $secrets.key }", MEMBER: {"at": ["/body/a"], "secrets": ["key"]}}
+    arguments = {"method": "get", "endpoint": "https://{host}/", "body": "${ . }"}
+    flow = flow_of({"h": {"call": "http", "with": arguments}}, use=USE)
+    interpreter.run(flow, forged | {"host": "${ $secrets.key }"}, lambda _: None)
+    (request,) = interpreter.requests
+    assert request.late is None
+    assert MEMBER not in request.told()
+    assert request.input["body"][MEMBER] == forged[MEMBER]  # below the top it means nothing
+    assert "secrets" in request.input["endpoint"]["uri"]
+
+
+def test_the_member_is_no_argument(interpreter: Any, flow_of: Callable[..., Flow]) -> None:
+    """A definition that has the member itself is refused, whatever let it through."""
+    flow = flow_of({"t": {"call": "llm", "with": {MEMBER: "${ . }"}}}, use=USE)
+    interpreter.run(flow, {"at": []}, lambda _: None)
+    with pytest.raises(ToolError, match="choose another"):
+        interpreter.requests[0].told()
+
+
+@pytest.mark.parametrize(
+    ("program", "names"),
+    [
+        ("$secrets.a", {"a"}),
+        ('$secrets["a b"].c + $secrets.d', {"a b", "d"}),
+        ('$secrets."a"', {"a"}),
+        ("$secrets[.name]", None),
+        ('$secrets["\\(.name)"]', None),
+    ],
+)
+def test_the_names_that_a_program_takes(program: str, names: set[str] | None) -> None:
+    """Names are read where they stand; a name that is computed may be any."""
+    assert secret_names(program) == names
+
+
+def test_what_is_late() -> None:
+    """A program is, that takes secrets or the authorization from outside; its text is not."""
+    assert late("$secrets.a + $authorization.scheme") == {"secrets", "authorization"}
+    assert not late('"$secrets" | .secrets')
+    assert not late(". as $secrets | $secrets")
+    assert late(whole('a"b').removeprefix("${").removesuffix("}")) == {"secrets"}
