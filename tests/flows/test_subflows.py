@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +12,9 @@ from tests.support.local_platform import until
 
 if TYPE_CHECKING:
     from tests.support.local_platform import LocalPlatform
+
+
+SPEC = os.environ.get("TENDRIL_SPEC")
 
 
 @pytest.fixture
@@ -89,3 +94,87 @@ async def test_flows_run_flows(platform: LocalPlatform) -> None:
     middle = await shown(platform, children[0]["run"])
     assert middle["parent"] == {"run": run["id"], "instance": "/do/0/m#1", "awaits": True}
     assert [each["flow"] for each in middle["children"]] == ["sub/leaf:1.0.0"]
+
+
+async def test_people_steer_a_family(platform: LocalPlatform) -> None:
+    """A parked child parks its parent visibly; suspend, resume and cancel reach it."""
+    await platform.deploy(flow("nap", "do: [{w: {wait: PT1H}}]\n"))
+    await platform.deploy(flow("middle", f"do: [{{m: {run_of('nap')}}}]\n"))
+    alone = run_of("nap", wait=False)
+    await platform.deploy(flow("top", f"do: [{{a: {alone}}}, {{t: {run_of('middle')}}}]\n"))
+    top = await start(platform, "top", {"n": 1})
+    awaited: list[dict[str, Any]] = []
+
+    async def parked() -> bool:
+        awaited[:] = [each for each in (await shown(platform, top))["open"] if each["child"]]
+        return bool(awaited)
+
+    await until(parked, 20, "the parent shows the run that it awaits")
+    [row] = awaited
+    assert (row["task"], row["state"], row["due"]) == ("/do/1/t", "awaiting", None)
+    assert (row["child"]["flow"], row["child"]["status"]) == ("sub/middle:1.0.0", "running")
+    middle = row["child"]["run"]
+    nap = (await child_of(platform, middle))["id"]
+
+    status, _ = await platform.api("POST", f"/runs/{top}/suspend")
+    assert status == 202
+    for each in (top, middle, nap):
+        await becomes(platform, each, "suspended")
+    assert (await shown(platform, middle))["open"][0]["child"]["status"] == "suspended"
+    await platform.api("POST", f"/runs/{top}/resume")
+    for each in (top, middle, nap):
+        await becomes(platform, each, "running")
+
+    await platform.api("POST", f"/runs/{nap}/cancel")
+    ended = await becomes(platform, top, "faulted")
+    assert (ended["error"]["title"], ended["error"]["instance"]) == ("Run cancelled", "/do/1/t")
+    [alone_child] = [each for each in ended["children"] if not each["awaited"]]
+    assert alone_child["status"] == "running"
+
+    other = await start(platform, "middle", {"n": 2})
+    child = await child_of(platform, other)
+    status, _ = await platform.api("POST", f"/runs/{other}/cancel")
+    assert status == 202
+    assert (await shown(platform, child["id"]))["status"] == "cancelled"
+
+
+async def test_a_family_outlives_a_crash_and_a_fault(platform: LocalPlatform) -> None:
+    """Killed anywhere between parents and children, every run ends; a redrive resumes them all."""
+    await platform.deploy(flow("leaf", f"do: [{{p: {ping()}}}]\n"))
+    await platform.deploy(
+        flow("middle", f"do: [{{a: {run_of('leaf')}}}, {{b: {run_of('leaf')}}}]\n")
+    )
+    await platform.deploy(flow("top", f"do: [{{m: {run_of('middle')}}}]\n"))
+    started = [await start(platform, "top", {"n": n}) for n in range(8)]
+    await platform.kill()
+    await platform.start()
+    for n, run_id in enumerate(started):
+        run = await becomes(platform, run_id, "completed")
+        assert run["output"] == {"n": n + 2}
+
+    bad = await start(platform, "top", {"n": "many"})
+    await becomes(platform, bad, "faulted")
+    letters = (await platform.api("GET", "/deadletters?status=open"))[1]["deadletters"]
+    [letter] = letters
+    assert (letter["flow"], letter["task"], letter["tool"]) == (
+        "sub/leaf:1.0.0",
+        "/do/0/p#1",
+        "ping",
+    )
+    status, answer = await platform.api(
+        "POST", f"/deadletters/{letter['id']}/redrive", json={"input": {"n": 41}}
+    )
+    assert status == 202, answer
+    run = await becomes(platform, bad, "completed")
+    assert run["output"] == {"n": 43}
+
+
+@pytest.mark.skipif(SPEC is None, reason="TENDRIL_SPEC names no folder with the specification")
+async def test_the_specifications_example(platform: LocalPlatform) -> None:
+    """`run-subflow.yaml` runs the flow that it names, with the input that it says."""
+    example = (Path(str(SPEC)) / "examples" / "run-subflow.yaml").read_text()
+    await platform.deploy(example)
+    child = "document: {dsl: 1.0.3, namespace: test, name: register-customer, version: '0.1.0'}\n"
+    await platform.deploy(child + "do: [{s: {set: {registered: '${ .customer }'}}}]\n")
+    run = await platform.run("test/run-subflow", {"user": "Jo"})
+    assert (run["status"], run["output"]) == ("completed", {"registered": ".user"})
