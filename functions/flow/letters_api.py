@@ -8,7 +8,8 @@ import orjson
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from functions.flow.redrive import UNEDITED, redrive
+from functions.flow.redrive import UNEDITED, check_open, redrive
+from functions.flow.renewal import renew
 from functions.flow.views import LetterView, letter_view
 from functions.host.assembly import Platform  # noqa: TC001 - FastAPI reads the annotation
 from functions.host.faults import Refused
@@ -23,6 +24,11 @@ class Redrive(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     input: Any = Field(default=None, description="a corrected input for the task, if given")
+    flowVersion: str | None = Field(  # noqa: N815 - JSON's case
+        default=None,
+        description="a newer version of the flow: a new run on it, with the old one's input, takes "
+        "over the results of unchanged tasks",
+    )
 
 
 class Selection(BaseModel):
@@ -84,10 +90,17 @@ async def show_letter(request: Request, letter_id: str) -> LetterView:
 async def redrive_letter(
     request: Request, letter_id: str, body: Redrive | None = None
 ) -> dict[str, str | None]:
-    """Redrive one: 202, or 409 with the reason."""
+    """Redrive one: 202, or 409 with the reason; `run` is the run that goes on."""
     platform: Platform = request.app.state.platform
     letter = await _known(platform, letter_id)
     edited = body and "input" in body.model_fields_set
+    if body and body.flowVersion is not None:
+        if edited:
+            reason = "an input corrects one task of the run as it is; a new run has the old one's"
+            raise Refused(400, "Either input or flowVersion", reason)
+        check_open(letter)
+        run = await renew(platform, letter, body.flowVersion)
+        return {"id": letter.id, "run": run.id}
     await redrive(platform, letter, body.input if body and edited else UNEDITED)
     return {"id": letter.id, "run": letter.run}
 

@@ -20,19 +20,24 @@ UNEDITED: Final = object()
 
 async def redrive(platform: Platform, letter: Letter, edited: Any = UNEDITED) -> None:
     """Send one letter on its way again; Refused 409 says why it cannot be."""
-    if letter.status is not LetterStatus.OPEN:
-        raise Refused(409, "Not open", f"dead letter {letter.id} {_WHY[letter.status]}")
+    check_open(letter)
     if letter.run is None:
         await _republish(platform, letter, edited)
     elif letter.instance is None:
         raise Refused(
             409,
             "No task to redrive",
-            f"run {letter.run} faulted before any task was out; deploy a corrected flow and "
-            "start a new run",
+            f"run {letter.run} faulted while no task was out; deploy a corrected flow and redrive "
+            "on its version",
         )
     else:
         await _reopen(platform, letter, edited)
+
+
+def check_open(letter: Letter) -> None:
+    """Refuse a letter that somebody or something has seen to."""
+    if letter.status is not LetterStatus.OPEN:
+        raise Refused(409, "Not open", f"dead letter {letter.id} {_WHY[letter.status]}")
 
 
 _WHY: Final = {

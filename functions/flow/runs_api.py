@@ -111,7 +111,8 @@ async def show_run(request: Request, run_id: str) -> RunDetail:
     run = await _known(platform, run_id)
     tasks = await platform.ledger.tasks(run_id, closed=False)
     children = await platform.ledger.children(run_id)
-    return await run_detail(run, tasks, children, platform.blobs)
+    successors = await platform.ledger.successors(run_id)
+    return await run_detail(run, tasks, children, successors, platform.blobs)
 
 
 @router.get("/runs/{run_id}/tasks")

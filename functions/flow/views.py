@@ -102,6 +102,12 @@ class RunDetail(RunView):
 
     open: list[OpenView] = []
     children: list[ChildView] = Field([], description="the runs that it started")
+    redriveOf: str | None = Field(  # noqa: N815 - JSON's case
+        default=None, description="the run of an older version that this one redrives"
+    )
+    redrivenAs: list[str] = Field(  # noqa: N815 - JSON's case
+        default=[], description="the runs of newer versions that redrive this one"
+    )
 
 
 class TaskView(BaseModel):
@@ -178,15 +184,28 @@ async def run_view(row: RunRow, blobs: Blobs) -> RunView:
 
 
 async def run_detail(
-    row: RunRow, tasks: Sequence[TaskRow], children: Sequence[RunRow], blobs: Blobs
+    row: RunRow,
+    tasks: Sequence[TaskRow],
+    children: Sequence[RunRow],
+    successors: Sequence[str],
+    blobs: Blobs,
 ) -> RunDetail:
-    """Show a run with its children and its open tasks; a run that ended has none of these."""
+    """Show a run with its children and its open tasks; a run that ended has none of these.
+
+    `successors` redrive it.
+    """
     view = await run_view(row, blobs)
     out = [] if row.ended_at is not None else tasks
     started = [_child_view(child) for child in children]
     awaited = {each.instance: each for each in started if each.awaited}
     opened = [await _open_view(task, awaited.get(task.instance), blobs) for task in out]
-    return RunDetail(**view.model_dump(), open=opened, children=started)
+    return RunDetail(
+        **view.model_dump(),
+        open=opened,
+        children=started,
+        redriveOf=row.origin,
+        redrivenAs=list(successors),
+    )
 
 
 def _child_view(row: RunRow) -> ChildView:

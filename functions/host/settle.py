@@ -15,6 +15,7 @@ from functions.host.jq import NotYetError
 from functions.host.ledger.rows import RunStatus, TaskState, Work
 from functions.host.onward import Onward, still_ours
 from functions.host.outcomes import Outcome
+from functions.host.takeover import Takeover
 from functions.host.transitions import JOINED
 
 if TYPE_CHECKING:
@@ -51,11 +52,16 @@ class Settler:
         self._emitter, self._clock, self._lease = emitter, clock, lease
         children = Children(ledger, blobs, stepper, clock)
         self._onward = Onward(ledger, blobs, children, emitter, clock, self.settle, soon=soon)
+        self._takeover = Takeover(ledger, blobs)
 
-    async def start(self, run: RunRow) -> tuple[RunRow, Opened]:
-        """Open a run and take its first step; a run that exists answers with what is open."""
-        first = await self._stepper.first(run)
-        opened, created = await self._ledger.open(run, first)
+    async def start(self, run: RunRow, redrives: str | None = None) -> tuple[RunRow, Opened]:
+        """Open a run and take its first step; a run that exists answers with what is open.
+
+        `redrives` is the dead letter for which a run with an origin is opened; the run answers
+        unopened where the letter is no longer open.
+        """
+        first = await self._takeover.of(run, await self._stepper.first(run))
+        opened, created = await self._ledger.open(run, first, redrives=redrives)
         if created:
             self._onward.expect(opened, first)
             return opened, opened_by(opened, first)
@@ -103,6 +109,7 @@ class Settler:
 
         The events are made while the disk is waited for.
         """
+        written = await self._takeover.of(run, written)
         committing = asyncio.ensure_future(self._ledger.transit(written))
         await asyncio.sleep(0)  # from here it is on its way
         opened = await self._emitter.made(opened_by(run, written))

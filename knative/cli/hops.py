@@ -86,6 +86,8 @@ class Trail:
             self._claim(instance, entry)
         elif kind == "child.started":
             self._started(instance, entry)
+        elif kind == "task.taken" and instance in self._open:
+            return self._end(self._open.pop(instance), "taken over", _detail(entry))
         elif kind in _ENDS and instance in self._open:
             return self._end(self._open[instance], _ENDS[kind], _detail(entry))
         return None
@@ -143,6 +145,7 @@ _BY_ITSELF: Final = {
     "task.retried": "another attempt",
     "run.suspended": "suspended",
     "run.resumed": "resumed",
+    "run.redriven": "redriven on a newer version",
 }
 """What is worth a line though no tool is asked."""
 

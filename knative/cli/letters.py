@@ -61,6 +61,15 @@ def redrive(
     input_: Annotated[
         str | None, typer.Option("--input", help="Another input for the task: JSON, @file or -.")
     ] = None,
+    flow_version: Annotated[
+        str | None,
+        typer.Option(
+            "--flow-version",
+            metavar="VERSION",
+            help="Go on with a new run on this newer version of the flow; results of unchanged "
+            "tasks are taken over.",
+        ),
+    ] = None,
     flow: Flow = None,
     tool: Tool = None,
     reason: Reason = None,
@@ -74,17 +83,25 @@ def redrive(
         raise UsageError("give one dead letter's id, or at least one of --flow, --tool, --reason")
     platform = Platform(find().url)
     if identity is None:
-        if input_ is not None:
-            raise UsageError("--input repairs one dead letter: give its id")
+        if input_ is not None or flow_version is not None:
+            raise UsageError("--input and --flow-version are for one dead letter: give its id")
         _many(platform, filters, dry_run=dry_run, json=json)
     elif dry_run:
         raise UsageError("--dry-run goes with filters: --flow, --tool, --reason")
+    elif input_ is not None and flow_version is not None:
+        raise UsageError("--input corrects the run as it is, --flow-version makes a new one")
     else:
-        _one(platform, identity, input_, json=json)
+        body = {} if flow_version is None else {"flowVersion": flow_version}
+        if input_ is not None:
+            body = {"input": given(input_, "--input")}
+        _one(platform, identity, body, json=json)
 
 
 def resend(platform: Platform, identity: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Redrive one dead letter; `body` may carry another `input`. Return its id and run."""
+    """Redrive one dead letter; return its id and the run that goes on.
+
+    `body` may carry another `input`, or a newer `flowVersion`.
+    """
     import json as codec
 
     path = f"{LETTERS}/{segment(identity)}/redrive"
@@ -92,8 +109,7 @@ def resend(platform: Platform, identity: str, body: dict[str, Any]) -> dict[str,
     return redriven
 
 
-def _one(platform: Platform, identity: str, input_: str | None, *, json: bool) -> None:
-    body = {} if input_ is None else {"input": given(input_, "--input")}
+def _one(platform: Platform, identity: str, body: dict[str, Any], *, json: bool) -> None:
     redriven = resend(platform, identity, body)
     if json:
         emit(redriven, compact=True)

@@ -34,6 +34,10 @@ def _print(run: dict[str, Any], made: list[Hop]) -> None:
     say(f"{run['id']}  {run['flow']}  {run['status']}" + (f" in {took}" if took else ""))
     if parent := run.get("parent"):
         say(f"started by run {parent['run']} at {parent['instance']}")
+    if run.get("redriveOf"):
+        say(f"redrives run {run['redriveOf']}, whose results it takes over")
+    for successor in run.get("redrivenAs") or ():
+        say(f"redriven on a newer version as run {successor}")
     table(COLUMNS, [row(hop, began) for hop in made], "no tool was called")
     error = run.get("error")
     if isinstance(error, dict):

@@ -77,8 +77,18 @@ class Flows(Protocol):
 class Runs(Protocol):
     """Runs, their scopes and their history."""
 
-    async def open(self, run: RunRow, first: Transition) -> tuple[RunRow, bool]:
-        """Store a new run with its first transition, True; an id that exists, as it is, False."""
+    async def open(
+        self, run: RunRow, first: Transition, *, redrives: str | None = None
+    ) -> tuple[RunRow, bool]:
+        """Store a new run with its first transition, True; an id that exists, as it is, False.
+
+        With `redrives`, an open dead letter about the run's origin is redriven in the same
+        transaction, and the origin's history says so; where it is not open nothing is stored, and
+        the answer is False.
+        """
+
+    async def successors(self, run_id: str) -> list[str]:
+        """Return the runs that redrive a run on newer versions of its flow, the oldest first."""
 
     async def adopt(
         self, work: Work, child: RunRow, first: Transition, outcome: str | None

@@ -170,6 +170,8 @@ class RunRow:
     this one, and an uncaught fault goes up to it."""
     depth: int = 0
     """How many runs are above this one."""
+    origin: str | None = None
+    """The run of an older version of the flow that this one redrives, if it does."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,6 +133,12 @@ def test_pure_tasks_are_no_hops() -> None:
     assert hops([_entry("task.started"), _entry("task.completed")]) == []
 
 
+def test_what_is_taken_over_is_told_so() -> None:
+    """A result of the run that is redriven is no work of this one."""
+    history = [_entry("task.requested"), _entry("task.taken"), _entry("task.completed")]
+    assert [hop.outcome for hop in hops(history)] == ["taken over"]
+
+
 KINDS = (
     "task.requested",
     "task.claimed",
@@ -141,6 +147,8 @@ KINDS = (
     "task.retrying",
     "event.emitted",
     "redriven",
+    "task.taken",
+    "run.redriven",
     "dead-lettered",
     "child.started",
     "of the future",

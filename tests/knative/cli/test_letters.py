@@ -64,6 +64,14 @@ def test_redrive_one_as_it_was(tendril: Any, platform: Any) -> None:
     assert json.loads(platform.requests[0]["body"]) == {}
 
 
+def test_redrive_one_on_a_newer_version(tendril: Any, platform: Any) -> None:
+    """--flow-version makes a new run, which is the one to look at."""
+    platform.answer(f"POST {LETTERS}/d1/redrive", {"id": "d1", "run": "r2"}, status=202)
+    done = tendril("deadletters", "redrive", "d1", "--flow-version", "2.0.0")
+    assert "tendril trace r2" in done.stdout
+    assert json.loads(platform.requests[0]["body"]) == {"flowVersion": "2.0.0"}
+
+
 def test_redrive_by_filter_can_be_tried_first(tendril: Any, platform: Any) -> None:
     """--dry-run says which letters the filter selects."""
     selected = {"selected": ["d1", "d2"], "redriven": [], "refused": []}
@@ -86,7 +94,14 @@ def test_a_refused_redrive_is_the_callers_mistake(tendril: Any, platform: Any) -
 
 @pytest.mark.parametrize(
     "arguments",
-    [(), ("d1", "--tool", "llm"), ("d1", "--dry-run"), ("--tool", "llm", "--input", "{}")],
+    [
+        (),
+        ("d1", "--tool", "llm"),
+        ("d1", "--dry-run"),
+        ("--tool", "llm", "--input", "{}"),
+        ("--tool", "llm", "--flow-version", "2.0.0"),
+        ("d1", "--input", "{}", "--flow-version", "2.0.0"),
+    ],
 )
 def test_unclear_redrives_are_refused(tendril: Any, platform: Any, arguments: Any) -> None:
     """One id or filters, never both and never neither; nothing is asked of the platform."""

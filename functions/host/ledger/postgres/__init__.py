@@ -10,7 +10,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from functions.host.ledger.claims import Verdict
-from functions.host.ledger.postgres import chronicle, flows, kin, letters, listens, runs, tasks
+from functions.host.ledger.postgres import (
+    chronicle,
+    flows,
+    kin,
+    letters,
+    listens,
+    origins,
+    runs,
+    tasks,
+)
 from functions.host.ledger.postgres.connections import Connections
 
 if TYPE_CHECKING:
@@ -91,8 +100,15 @@ class PostgresLedger:
     async def shapes(self, event_type: str) -> list[Shape]:
         return await self._read(lambda db: listens.shapes(db, event_type))
 
-    async def open(self, run: RunRow, first: Transition) -> tuple[RunRow, bool]:
-        return await self._write(lambda db: runs.open_run(db, run, first))
+    async def open(
+        self, run: RunRow, first: Transition, *, redrives: str | None = None
+    ) -> tuple[RunRow, bool]:
+        if redrives is None:
+            return await self._write(lambda db: runs.open_run(db, run, first))
+        return await self._write(lambda db: origins.redrive(db, run, first, redrives))
+
+    async def successors(self, run_id: str) -> list[str]:
+        return await self._read(lambda db: origins.successors(db, run_id))
 
     async def adopt(
         self, work: Work, child: RunRow, first: Transition, outcome: str | None

@@ -17,6 +17,7 @@ TASK: Final = (
 RUN: Final = (
     "id", "digest", "namespace", "name", "version", "machine", "status", "input", "output",
     "error", "started_at", "ended_at", "trace", "steps", "parent", "caller", "awaited", "depth",
+    "origin",
 )  # fmt: skip
 """The columns of a run, in the order of RunRow's fields."""
 
@@ -107,7 +108,11 @@ CREATE TABLE consumed (
     run TEXT, listener TEXT, event TEXT, PRIMARY KEY (run, listener, event)) WITHOUT ROWID;
 CREATE INDEX consumed_by_event ON consumed (event);
 """
-_MIGRATIONS: Final = (_TABLES, _SCHEDULES, _FORKS, _IMPORTS, _KIN, _CHRONICLE, _LISTENS)
+_ORIGINS: Final = """
+ALTER TABLE runs ADD COLUMN origin TEXT;
+CREATE INDEX runs_by_origin ON runs (origin) WHERE origin IS NOT NULL;
+"""
+_MIGRATIONS: Final = (_TABLES, _SCHEDULES, _FORKS, _IMPORTS, _KIN, _CHRONICLE, _LISTENS, _ORIGINS)
 """What makes each version from the one before, version 1 first."""
 VERSION: Final = len(_MIGRATIONS)
 

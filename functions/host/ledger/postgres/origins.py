@@ -1,0 +1,33 @@
+"""Redrives on newer versions of a flow, in PostgreSQL; one transaction's work each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from functions.host.ledger.postgres import letters, runs
+from functions.host.ledger.rows import Entry, LetterStatus
+
+if TYPE_CHECKING:
+    from functions.host.ledger.postgres.connections import Database
+    from functions.host.ledger.rows import RunRow, Transition
+
+
+async def redrive(db: Database, run: RunRow, first: Transition, letter: str) -> tuple[RunRow, bool]:
+    """Open a run for an open letter; nothing where the run exists or the letter is not open."""
+    await runs.hold(db, run.origin or "")
+    known = await runs.by_id(db, run.id)
+    if known is not None:
+        return known, False
+    if not await letters.mark(db, letter, LetterStatus.OPEN, LetterStatus.REDRIVEN):
+        return run, False
+    detail = {"run": run.id, "version": run.version}
+    await runs.append(db, run.origin or "", [Entry("run.redriven", run.started_at, detail=detail)])
+    return await runs.open_run(db, run, first)
+
+
+async def successors(db: Database, run_id: str) -> list[str]:
+    """Return the runs that redrive a run."""
+    found = await db.execute(
+        "SELECT id FROM runs WHERE origin = %s ORDER BY started_at, id", (run_id,)
+    )
+    return [row[0] for row in await found.fetchall()]

@@ -1,0 +1,33 @@
+"""Redrives on newer versions of a flow, in SQLite; one transaction's work each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from functions.host.ledger.rows import Entry, LetterStatus
+from functions.host.ledger.sqlite import letters, runs
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from functions.host.ledger.rows import RunRow, Transition
+
+
+def redrive(
+    db: sqlite3.Connection, run: RunRow, first: Transition, letter: str
+) -> tuple[RunRow, bool]:
+    """Open a run for an open letter; nothing where the run exists or the letter is not open."""
+    known = runs.by_id(db, run.id)
+    if known is not None:
+        return known, False
+    if not letters.mark(db, letter, LetterStatus.OPEN, LetterStatus.REDRIVEN):
+        return run, False
+    detail = {"run": run.id, "version": run.version}
+    runs.append(db, run.origin or "", [Entry("run.redriven", run.started_at, detail=detail)])
+    return runs.open_run(db, run, first)
+
+
+def successors(db: sqlite3.Connection, run_id: str) -> list[str]:
+    """Return the runs that redrive a run."""
+    rows = db.execute("SELECT id FROM runs WHERE origin = ? ORDER BY started_at, id", (run_id,))
+    return [row[0] for row in rows.fetchall()]

@@ -1,0 +1,91 @@
+"""What a run takes over from the one that it redrives on a newer version of its flow.
+
+A task whose name, place among the names around it, visit, function, version and input are those of
+a task that the former run has a result of is not asked for again: its row begins RECORDED, with
+that result. A wait that the former run has waited for, as long, is over at once. Where tasks
+stand in their lists does not matter, so that tasks can be added and moved.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from functions.host.ledger.rows import Entry, TaskState
+
+if TYPE_CHECKING:
+    from functions.host.blobs import Blobs
+    from functions.host.ledger import Ledger
+    from functions.host.ledger.rows import RunRow, TaskRow, Transition
+
+_INDEX: Final = re.compile(r"/\d+(/[^/#@|]+)")
+_BRANCH: Final = re.compile(r"(#\d+)/\d+(?=$|\|)")
+_TIMED: Final = "~"
+"""In the instance of a timeout's timer, or of a try's."""
+_SAME: Final = 0.001
+"""Seconds by which the lengths of two waits may differ."""
+
+
+def same_place(instance: str) -> str:
+    """Return an instance without the indices of its tasks in their lists."""
+    return _BRANCH.sub(r"\1", _INDEX.sub(r"\1", instance))
+
+
+class Takeover:
+    """Takes over, transition by transition; a run that redrives none costs nothing."""
+
+    def __init__(self, ledger: Ledger, blobs: Blobs) -> None:
+        self._ledger, self._blobs = ledger, blobs
+
+    async def of(self, run: RunRow, written: Transition) -> Transition:
+        """Return a transition with what the former run has results of taken from there."""
+        if run.origin is None:
+            return written
+        former = {same_place(row.instance): row for row in await self._ledger.tasks(run.origin)}
+        taken: dict[str, TaskRow] = {}
+        for row in (*written.requests, *written.children):
+            found = await self._with_result(row, former.get(same_place(row.instance)))
+            if found is not None:
+                taken[row.instance] = replace(found, due_at=written.at)
+        timers = [
+            _over(row, former.get(same_place(row.instance)), written.at) for row in written.timers
+        ]
+        entries = [
+            Entry("task.taken", written.at, row.reference, row.instance, {"from": run.origin})
+            for row in taken.values()
+        ]
+        return replace(
+            written,
+            requests=tuple(row for row in written.requests if row.instance not in taken),
+            children=tuple(row for row in written.children if row.instance not in taken),
+            timers=(*timers, *taken.values()),  # rows that need nobody but whoever goes on
+            entries=(*written.entries, *entries),
+        )
+
+    async def _with_result(self, row: TaskRow, former: TaskRow | None) -> TaskRow | None:
+        """Return a row with the result of the former one, None where it is not the same task."""
+        if former is None or former.outcome is None or not _alike(row, former):
+            return None
+        outcome = await self._blobs.unpack(former.outcome)
+        if outcome["problem"] is not None:
+            return None
+        packed = await self._blobs.pack(outcome, row.run)
+        return replace(row, state=TaskState.RECORDED, outcome=packed)
+
+
+def _alike(row: TaskRow, former: TaskRow) -> bool:
+    return (row.tool, row.version, row.input_digest) == (
+        former.tool,
+        former.version,
+        former.input_digest,
+    )
+
+
+def _over(timer: TaskRow, former: TaskRow | None, now: float) -> TaskRow:
+    """Return a timer, due where the former run's wait of the same length has ended by itself."""
+    if former is None or _TIMED in timer.instance or former.tool:
+        return timer
+    ended = former.state is TaskState.CLOSED and former.token == timer.token
+    longer = (timer.due_at - timer.requested_at) - (former.due_at - former.requested_at)
+    return replace(timer, due_at=now) if ended and abs(longer) < _SAME else timer
