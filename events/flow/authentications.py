@@ -44,12 +44,17 @@ def _placed(value: Json, path: tuple[str, ...], policies: Mapping[str, Json]) ->
     return value | {path[0]: _placed(value[path[0]], path[1:], policies)}
 
 
-def _policy(policy: Json, policies: Mapping[str, Json]) -> Json:
-    named = policy.get("use") if isinstance(policy, dict) else None
-    found = policies.get(named, policy) if isinstance(named, str) else policy
+def named(value: Json, policies: Mapping[str, Json]) -> Json:
+    """Return the policy itself where `value` has the name of one; else the value."""
+    name = value.get("use") if isinstance(value, dict) else None
+    return policies.get(name, value) if isinstance(name, str) else value
+
+
+def _policy(value: Json, policies: Mapping[str, Json]) -> Json:
+    found = named(value, policies)
     if not isinstance(found, dict):
         return found
-    return {scheme: _credentials(scheme, value) for scheme, value in found.items()}
+    return {scheme: _credentials(scheme, given) for scheme, given in found.items()}
 
 
 def _credentials(scheme: str, given: Json) -> Json:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import ValidationError
 
+from events.flow.authentications import named
 from events.flow.catalog import DEFAULT
 from events.flow.explain import explain
 from events.flow.finding import Finding, FlowError
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
     from events.flow.parse import Parsed
     from events.source import Path
+
+Json = Any
 
 NAMED: Final = re.compile(
     r"(?P<name>\w[\w.-]*):(?P<version>[0-9]+\.[0-9]+\.[0-9]+[\w.+-]*)@(?P<catalog>.+)"
@@ -58,6 +61,8 @@ class Import:
     """Where in the flow it is wanted."""
     place: str
     """The same in words, and by which functions."""
+    authentication: Json = None
+    """The policy to authenticate there by, as written: constants, and the names of secrets."""
 
     @property
     def path(self) -> Path:
@@ -129,23 +134,32 @@ def resources_of(parsed: Parsed) -> Iterator[Place]:
 
 def address(parsed: Parsed, endpoint: Place) -> str:
     """Return the URI of the endpoint at a place, as written."""
-    given: Any = value_at(parsed.definition, endpoint.path)
+    given: Json = value_at(parsed.definition, endpoint.path)
     return str(given["uri"] if isinstance(given, dict) else given)
+
+
+def policy_of(parsed: Parsed, endpoint: Place) -> Json:
+    """Return the policy of the endpoint at a place, the one that it names where it does."""
+    given: Json = value_at(parsed.definition, endpoint.path)
+    own = given.get("authentication") if isinstance(given, dict) else None
+    return named(own, parsed.flow.policies)
 
 
 def _functions(parsed: Parsed) -> Iterator[tuple[Place, Import]]:
     catalogs = (parsed.flow.use and parsed.flow.use.catalogs) or {}
     for place, call in calls_elsewhere(parsed):
-        position, named = parsed.document.at(place.path), NAMED.fullmatch(call)
+        position, found = parsed.document.at(place.path), NAMED.fullmatch(call)
         if "://" in call:
             yield place, Import("function", call, raw(call), position, str(place))
-        elif named and named["catalog"] in catalogs:
-            root = uri_of(catalogs[named["catalog"]].endpoint)
-            uri = cataloged(root, named["name"], named["version"])
-            yield place, Import("function", call, uri, position, str(place))
+        elif found and found["catalog"] in catalogs:
+            root = uri_of(catalogs[found["catalog"]].endpoint)
+            uri = cataloged(root, found["name"], found["version"])
+            by = policy_of(parsed, Place(("use", "catalogs", found["catalog"], "endpoint")))
+            yield place, Import("function", call, uri, position, str(place), by)
 
 
 def _schemas(parsed: Parsed) -> Iterator[tuple[Place, Import]]:
     for place in resources_of(parsed):
         uri, position = address(parsed, place), parsed.document.at(place.path)
-        yield place, Import("schema", uri, raw(uri), position, str(place))
+        by = policy_of(parsed, place)
+        yield place, Import("schema", uri, raw(uri), position, str(place), by)

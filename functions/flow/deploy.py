@@ -60,12 +60,13 @@ def _parsed(text: str) -> Parsed:
 
 
 async def _checked(platform: Platform, parsed: Parsed) -> Complete:
-    catalog = load(platform.settings.tools)
+    settings = platform.settings
+    catalog = load(settings.tools)
     findings = check(parsed, catalog, platform.jq.compile)
     if findings:
         raise _wrong(findings)
     try:
-        complete = await completed(parsed, platform.settings.egress_allow)
+        complete = await completed(parsed, settings.egress_allow, settings.secrets_dir)
     except FlowError as error:
         raise _wrong(error.findings) from error
     if findings := complete.check(catalog, platform.jq.compile):

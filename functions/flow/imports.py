@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import ValidationError
 
 from events import source
-from events.errors import TendrilError
+from events.errors import TendrilError, ToolError
 from events.flow.check import check
 from events.flow.finding import Finding, FlowError, in_order
 from events.flow.imports import function_of, imports_of
@@ -16,17 +19,24 @@ from events.flow.syntax.imports import Imports
 from events.source import Document, SourceError
 from functions.flow.settings import Settings
 from functions.host import egress
+from functions.host.context import Resources
+from functions.host.masks import Masks
+from functions.host.secrets import Keyring, SecretMissingError
+from functions.host.web.authenticated import fetched
 from functions.host.web.documents import Documents
+from functions.host.web.endpoint import Endpoint
 from functions.host.web.limits import Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    import aiohttp
 
     from events.flow.catalog import Catalog
     from events.flow.imports import Import
     from events.flow.parse import Parsed
 
-    Fetch = Callable[[str], Awaitable[bytes]]
 
 Json = Any
 
@@ -54,9 +64,10 @@ class Complete:
         return in_order(found)
 
 
-async def completed(parsed: Parsed, allow: str) -> Complete:
+async def completed(parsed: Parsed, allow: str, secrets: Path | None = None) -> Complete:
     """Fetch what a flow refers to, through the egress policy that lets `allow` pass too.
 
+    Secrets that a policy names are looked up as for a call, in `secrets` where it is a folder.
     Raises FlowError for what cannot be fetched or is not what the flow takes it for, at the
     place in the flow that refers to it.
     """
@@ -64,23 +75,71 @@ async def completed(parsed: Parsed, allow: str) -> Complete:
     if not wanted:
         return Complete(parsed, Imports(), ())
     settings = Settings()
-    limits = Limits(
-        settings.timeout, settings.max_bytes, "TENDRIL_IMPORT_TIMEOUT", "TENDRIL_IMPORT_MAX_BYTES"
-    )
-    documents = Documents(limits, seconds=settings.timeout)
-    async with egress.session(egress.Policy.parse(allow)) as http:
+    async with _Fetching.through(egress.Policy.parse(allow), settings, secrets) as fetching:
+        return await _Gathering(parsed, fetching, settings.most).gathered(wanted)
 
-        async def fetch(uri: str) -> bytes:
-            return (await documents.fetch(http, uri)).content
 
-        return await _Gathering(parsed, fetch, settings.most).gathered(wanted)
+@dataclass(frozen=True, slots=True)
+class _Fetching:
+    """What the requests of one deployment share."""
+
+    http: aiohttp.ClientSession
+    limits: Limits
+    documents: Documents
+    keyring: Keyring
+    resources: Resources = field(default_factory=Resources)
+    masks: Masks = field(default_factory=Masks)
+
+    @classmethod
+    @asynccontextmanager
+    async def through(
+        cls, policy: egress.Policy, settings: Settings, secrets: Path | None
+    ) -> AsyncIterator[Self]:
+        """Open what it takes, and close it."""
+        seconds, size = settings.timeout, settings.max_bytes
+        limits = Limits(seconds, size, "TENDRIL_IMPORT_TIMEOUT", "TENDRIL_IMPORT_MAX_BYTES")
+        async with egress.session(policy) as http:
+            made = cls(http, limits, Documents(limits, seconds), Keyring.here(secrets))
+            try:
+                yield made
+            finally:
+                await made.resources.aclose()
+
+    async def fetch(self, wanted: Import) -> bytes:
+        """Return a document; ToolError tells nothing that is secret."""
+        try:
+            policy = await asyncio.to_thread(self._unlocked, wanted.authentication)
+            place = Endpoint(uri=wanted.uri, authentication=policy)
+            return (await fetched(self, self.documents, place, self.limits)).content
+        except ValidationError as error:
+            reason = error.errors(include_url=False, include_input=False)[0]["msg"]
+            raise ToolError(f"its 'authentication' cannot be used: {reason}") from None
+        except TendrilError as error:
+            raise ToolError(self.masks.hide(error.problem.detail or "")) from None
+
+    def _unlocked(self, policy: Json) -> Json:
+        """Return a policy with the secrets that it names in their places."""
+        if not isinstance(policy, dict):
+            return policy
+        return {scheme: self._credentials(given) for scheme, given in policy.items()}
+
+    def _credentials(self, given: Json) -> Json:
+        name = given.get("use") if isinstance(given, dict) else None
+        if not isinstance(name, str):
+            return given
+        try:
+            secret = self.keyring.value(name)
+        except SecretMissingError as error:
+            raise ToolError(str(error)) from None
+        self.masks.add(secret)
+        return secret
 
 
 class _Gathering:
     """What has been found so far; functions lead to more."""
 
-    def __init__(self, parsed: Parsed, fetch: Fetch, most: int) -> None:
-        self._parsed, self._fetch, self._most = parsed, fetch, most
+    def __init__(self, parsed: Parsed, fetching: _Fetching, most: int) -> None:
+        self._parsed, self._fetching, self._most = parsed, fetching, most
         self._functions: dict[str, tuple[Import, Parsed]] = {}
         self._schemas: dict[str, Json] = {}
         self._wrong: list[Finding] = []
@@ -121,7 +180,7 @@ class _Gathering:
     async def _read(self, wanted: Import) -> bool:
         """Fetch and keep one document; tell whether it is what was wanted."""
         try:
-            content = await self._fetch(wanted.uri)
+            content = await self._fetching.fetch(wanted)
             document = source.read(content.decode(), wanted.uri)
             self._keep(wanted, document)
         except TendrilError as error:

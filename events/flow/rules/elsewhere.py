@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from events.flow.catalog import DEFAULT
+from events.flow.expressions import is_expression
 from events.flow.finding import did_you_mean
-from events.flow.imports import NAMED, address, calls_elsewhere, resources_of
-from events.flow.place import Place, value_at
-from events.flow.rules.support import refusal
+from events.flow.imports import NAMED, address, calls_elsewhere, policy_of, resources_of
+from events.flow.place import Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from events.flow.parse import Parsed
     from events.flow.rules.visit import Words
+
+Json = Any
 
 
 def unfetchable(parsed: Parsed) -> Iterator[Words]:
@@ -24,10 +26,9 @@ def unfetchable(parsed: Parsed) -> Iterator[Words]:
     for place in [*endpoints, *resources_of(parsed)]:
         if reason := _variable(address(parsed, place)):
             yield place, f"{place}: {reason}"
-        policy = Place((*place.path, "authentication"), place.task)
-        if value_at(parsed.definition, policy.path) is not None:
-            owner = Place(place.path[: place.task], place.task)
-            yield policy, refusal(str(owner), ".".join(map(str, policy.inside)))
+        if reason := _unknown(policy_of(parsed, place)):
+            where = Place((*place.path, "authentication"), place.task)
+            yield where, f"{where}: {reason}"
     for place, call in calls_elsewhere(parsed):
         reason = _variable(call) if "://" in call else _misnamed(call, list(catalogs))
         if reason:
@@ -40,6 +41,16 @@ def _variable(uri: str) -> str | None:
         return "it is fetched when the flow is deployed; expected a URI without expressions"
     if not uri.startswith(("http://", "https://")):
         return f"'{uri}' is neither an http nor an https URI"
+    return None
+
+
+def _unknown(policy: Json) -> str | None:
+    """Return why a policy cannot be followed before a run."""
+    if isinstance(policy, list | dict):
+        inside = policy.values() if isinstance(policy, dict) else policy
+        return next((reason for value in inside if (reason := _unknown(value))), None)
+    if is_expression(policy):
+        return "it is used when the flow is deployed; expected no expressions"
     return None
 
 

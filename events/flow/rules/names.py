@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from events.flow.authentications import SCHEMES
 from events.flow.finding import did_you_mean
-from events.flow.place import Place
+from events.flow.imports import resources_of
+from events.flow.place import Place, value_at
 from events.flow.rules.visit import Visit, Words, tasks_of
 from events.flow.syntax.call import BUILT_IN, CallTask
 from events.flow.syntax.composite import TryTask
@@ -34,6 +35,8 @@ def _references(parsed: Parsed) -> Iterator[tuple[Place, str, str]]:
         yield Place(("timeout",)), "timeouts", parsed.flow.timeout
     for visit in tasks_of(parsed.flow):
         yield from _of_task(visit)
+    for place in resources_of(parsed):
+        yield from _authentications(value_at(parsed.definition, place.path), place)
     use = parsed.definition.get("use", {})
     yield from _authentications(use.get("catalogs", {}), Place(("use", "catalogs")))
     for name, policy in use.get("authentications", {}).items():

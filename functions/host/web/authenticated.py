@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
     from yarl import URL
 
-    from functions.host.context import Context
-    from functions.host.web.credentials import Credentials
+    from functions.host.web.credentials import Credentials, Surroundings
     from functions.host.web.documents import Document, Documents
     from functions.host.web.endpoint import Place
     from functions.host.web.limits import Limits
@@ -30,7 +29,7 @@ _UNAUTHENTICATED: Final = 401
 
 @asynccontextmanager
 async def authenticated(
-    context: Context, policy: Policy | None, url: URL, limits: Limits
+    context: Surroundings, policy: Policy | None, url: URL, limits: Limits
 ) -> AsyncIterator[aiohttp.ClientSession]:
     """Give a client for calls of `url`: the task's own where there is no policy.
 
@@ -55,7 +54,9 @@ async def authenticated(
         yield http
 
 
-async def fetched(context: Context, documents: Documents, place: Place, limits: Limits) -> Document:
+async def fetched(
+    context: Surroundings, documents: Documents, place: Place, limits: Limits
+) -> Document:
     """Return the document at an endpoint; what one policy was given is not for another."""
     where = endpoint(place)
     policy = where.authentication

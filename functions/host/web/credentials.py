@@ -4,14 +4,33 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from functions.host.web.tokens import Tokens
 
 if TYPE_CHECKING:
-    from functions.host.context import Context
+    import aiohttp
+
+    from functions.host.context import Resources
+    from functions.host.masks import Masks
     from functions.host.web.limits import Limits
     from functions.host.web.policies import OpenIdConnect, TokenPolicy
+
+
+class Surroundings(Protocol):
+    """What authenticating takes: a call's context has it, and whoever else fetches documents."""
+
+    @property
+    def http(self) -> aiohttp.ClientSession:
+        """An HTTP client behind the egress policy."""
+
+    @property
+    def resources(self) -> Resources:
+        """What is made once, and closed by its owner."""
+
+    @property
+    def masks(self) -> Masks:
+        """What must not be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +49,7 @@ class Authorization:
 class Credentials:
     """One call's credentials of a policy other than digest, which answers a challenge."""
 
-    def __init__(self, policy: TokenPolicy, context: Context, tokens: Tokens) -> None:
+    def __init__(self, policy: TokenPolicy, context: Surroundings, tokens: Tokens) -> None:
         self._policy, self._tokens = policy, tokens
         self._http, self._masks = context.http, context.masks
 
@@ -64,7 +83,7 @@ class Credentials:
         return policy
 
 
-async def credentials(context: Context, policy: TokenPolicy, limits: Limits) -> Credentials:
+async def credentials(context: Surroundings, policy: TokenPolicy, limits: Limits) -> Credentials:
     """Return a call's credentials; tokens are shared by the calls of this process."""
 
     async def tokens() -> Tokens:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import base64
+from typing import TYPE_CHECKING, Annotated
 
 import pytest
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Header, Request, Response
 
 from events.flow.catalog import Catalog
 from events.flow.expressions import ExpressionError
@@ -40,6 +41,13 @@ FILES = {
 async def root() -> AsyncIterator[str]:
     """A catalog and some schemas on loopback."""
     app = FastAPI()
+
+    @app.get("/private/{path:path}")
+    async def private(path: str, authorization: Annotated[str, Header()] = "") -> Response:
+        given = base64.b64decode(authorization.removeprefix("Basic ")).decode()
+        if given == "ada:secret":
+            return Response(FILES.get(path))
+        return Response(f"not {given.partition(':')[2]}", status_code=401)
 
     @app.get("/{path:path}")
     async def file(request: Request, path: str) -> Response:
@@ -145,3 +153,44 @@ async def test_the_number_and_size_of_documents_is_bounded(
     monkeypatch.setenv("TENDRIL_IMPORT_MAX_BYTES", "5")
     [told] = await problems(root, "do:\n- a: {call: 'self:1.0.0@c'}")
     assert "TENDRIL_IMPORT_MAX_BYTES" in told
+
+
+PRIVATE = """
+use:
+  secrets: [key]
+  authentications: {mine: {basic: {username: ada, password: secret}}}
+  catalogs: {c: {endpoint: {uri: 'ROOT/private', authentication: {POLICY}}}}
+do:
+- a: {call: 'self:1.0.0@c'}
+"""
+
+
+@pytest.mark.parametrize(
+    "policy", ["basic: {username: ada, password: secret}", "use: mine", "basic: {use: key}"]
+)
+async def test_a_private_catalog_is_read_with_its_policy(
+    root: str, policy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The policy of the catalog's endpoint, in place, by name or a secret; nothing is kept."""
+    monkeypatch.setenv("TENDRIL_SECRET_KEY", '{"username": "ada", "password": "secret"}')
+    text = HEAD + PRIVATE.replace("ROOT", root).replace("POLICY", policy)
+    complete = await completed(parse(text), "127.0.0.0/8")
+    assert complete.imports.definition() == {
+        "functions": {"self:1.0.0@c": {"call": "self:1.0.0@c", "if": ".n"}},
+        "schemas": {},
+    }
+
+
+async def test_what_a_policy_lacks_is_told_and_no_secret_is(
+    root: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A secret that nobody set, one that has no user, and a refusal that repeats the password."""
+    text = HEAD + PRIVATE.replace("ROOT", root).replace("POLICY", "basic: {use: key}")
+    with pytest.raises(FlowError, match="TENDRIL_SECRET_KEY is not set"):
+        await completed(parse(text), "127.0.0.0/8")
+    monkeypatch.setenv("TENDRIL_SECRET_KEY", '{"password": "guess-it"}')
+    with pytest.raises(FlowError, match="its 'authentication' cannot be used: Field required"):
+        await completed(parse(text), "127.0.0.0/8")
+    monkeypatch.setenv("TENDRIL_SECRET_KEY", '{"username": "ada", "password": "guess-it"}')
+    with pytest.raises(FlowError, match=r"answered 401: not \*\*\*$"):
+        await completed(parse(text), "127.0.0.0/8")
