@@ -8,6 +8,7 @@ from events.flow.finding import Finding, in_order
 from events.flow.rules.elsewhere import unfetchable
 from events.flow.rules.expressions import uncompilable
 from events.flow.rules.functions import misfits
+from events.flow.rules.metadata import misspoken
 from events.flow.rules.names import undefined
 from events.flow.rules.order import misordered
 from events.flow.rules.processes import unrunnable
@@ -47,6 +48,7 @@ def check(
         *misfits(parsed, catalog),
         *unrunnable(parsed, catalog),
         *meaningless(parsed),
+        *misspoken(parsed),
         *unkeepable(parsed),
         *uncompilable(parsed, compile),
         *not_yet(parsed),

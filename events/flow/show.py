@@ -223,6 +223,8 @@ def _what(task: TaskBase) -> str:
         return f"raise {error if isinstance(error, str) else error.type.rsplit('/', 1)[-1]}"
     if isinstance(task, ForTask):
         loop = f"for {task.for_.each} in {program(task.for_.in_)}"
+        if task.parallel is not None:
+            return f"{loop}, {task.parallel.concurrency} at a time"
         return f"{loop} while {program(task.while_)}" if task.while_ else loop
     return task.keyword
 

@@ -37,6 +37,16 @@ class Evaluate(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all branches of a fork see, as it was when the fork began: it is kept once."""
+
+    context: Json
+    input: Json
+    """The input of the fork's task."""
+    variables: dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What a step knows of its run beside the state: the expression arguments come from here."""
 
@@ -46,6 +56,8 @@ class Facts:
     started_at: datetime
     now: datetime
     """The transition's recorded time; jq's `now` too."""
+    around: Surroundings | None = None
+    """Of the fork that the scope is a branch of; None in the flow's own scope."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +98,14 @@ class EventHeard:
     """Its attributes, and its payload as `data` (`data_base64` where it is binary)."""
 
 
-Signal = Start | TaskCompleted | TaskFaulted | TimerFired | EventHeard
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A dormant branch may begin: another one has ended."""
+
+    instance: str
+
+
+Signal = Start | TaskCompleted | TaskFaulted | TimerFired | EventHeard | Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +228,11 @@ class Running:
 
 
 @dataclass(frozen=True, slots=True)
+class Dormant:
+    """The scope has not begun: it waits for its Turn."""
+
+
+@dataclass(frozen=True, slots=True)
 class ScopeCompleted:
     """The scope ended: `output` has been through its output transformation."""
 
@@ -224,7 +248,10 @@ class ScopeFaulted:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """A scope of its own: one branch of a fork task, which goes on in its parent scope."""
+    """A scope of its own: one branch of a fork task, which goes on in its parent scope.
+
+    An iteration of a parallel `for` is a branch too, and that task its fork.
+    """
 
     scope: str
     """Unique in the run; the flow's own scope is the empty one."""
@@ -235,6 +262,20 @@ class Branch:
     index: int
     compete: bool
     """Whether the first branch to complete ends the fork."""
+    collect: bool = False
+    """Whether an error that leaves it is its output, `{error: ...}`, and no fault."""
+    turns: bool = False
+    """Whether only so many branches run at a time: the end of one is the next one's Turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """An effect: what the branches of a new fork share, and which of them may begin."""
+
+    instance: str
+    around: Surroundings
+    due: tuple[Branch, ...] = ()
+    """Dormant branches whose Turn it is: there was too much to do to begin them at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +283,7 @@ class Step:
     """The one result of `advance`: the new state and everything to do about it."""
 
     state: State
-    status: Running | ScopeCompleted | ScopeFaulted
+    status: Running | Dormant | ScopeCompleted | ScopeFaulted
     requests: tuple[TaskRequest, ...] = ()
     emissions: tuple[EventEmission, ...] = ()
     records: tuple[Record, ...] = ()
@@ -253,8 +294,10 @@ class Step:
     branch: Branch | None = None
     """The branch that this scope is; its end is told to the parent, not to the run."""
     branches: tuple[Step, ...] = ()
-    """The first steps of new scopes, those that completed at once included; while there are any,
-    at least one is running."""
+    """The first steps of new scopes, those that completed at once and those that are dormant
+    included; while there are any, at least one has not completed."""
+    forks: tuple[Fork, ...] = ()
+    """The forks whose branches begin here."""
     shuts: tuple[Branch, ...] = ()
     """Forks of earlier steps that are over, by any one branch of each: their scopes are closed,
     and all that is within them."""

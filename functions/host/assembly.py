@@ -15,6 +15,7 @@ from functions.host.jq import JqPool
 from functions.host.ledger import open_ledger
 from functions.host.objects import open_store
 from functions.host.settle import Settler
+from functions.host.shared import Shared
 from functions.host.sink import Sink
 from functions.host.stepping import Stepper
 
@@ -55,6 +56,7 @@ async def opened(settings: Settings) -> AsyncIterator[Platform]:
     sink, jq = Sink(settings.sink), JqPool()
     deployments = Deployments(ledger)
     stepper = Stepper(
+        Shared(ledger, blobs),
         blobs,
         deployments,
         jq,

@@ -1,7 +1,7 @@
 """What a transition leaves for the next moments, done from here; if we die, the clock does it.
 
-A timer that is due soon, a child run to be opened, a parent that its child has told: each is a
-row with a deadline, so nothing here has to happen, it only happens sooner.
+A timer that is due soon, a branch whose turn it is, a child run to be opened, a parent that its
+child has told: each is a row with a deadline; nothing here has to happen, it only happens sooner.
 """
 
 from __future__ import annotations
@@ -57,6 +57,8 @@ class Onward:
             wait = timer.due_at - self._clock()
             if wait < self._soon:
                 self._start(Work(timer, run), partial(self._fire, Work(timer, run), wait))
+        for turn in written.turns:
+            self._start(Work(turn, run), partial(self._advance, Work(turn, run)))
         for row in written.children:
             self._start(Work(row, run), partial(self.begin, Work(row, run)))
         if told := written.tells:

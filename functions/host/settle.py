@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Final
 from events.errors import RetryableError, ToolError
 from events.flow.advance import StaleSignal
 from events.flow.steps import MACHINE
+from functions.host.branching import JOINED
 from functions.host.children import Children
 from functions.host.emitting import NOTHING, Opened, opened_by
 from functions.host.jq import NotYetError
+from functions.host.ledger.claims import TURN
 from functions.host.ledger.rows import RunStatus, TaskState, Work
 from functions.host.onward import Onward, still_ours
 from functions.host.outcomes import Outcome
 from functions.host.takeover import Takeover
-from functions.host.transitions import JOINED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from functions.host.blobs import Blobs
     from functions.host.emitting import Emitter
     from functions.host.ledger import Ledger
-    from functions.host.ledger.rows import Join, RunRow, TaskRow, Transition
+    from functions.host.ledger.rows import RunRow, TaskRow, Transition
     from functions.host.stepping import Scope, Stepper
 
 _FIRST: Final = 4
@@ -81,14 +82,14 @@ class Settler:
             if written:
                 opened = await self._commit(work.run, replace(written, outcome=packed))
                 if opened:
-                    return opened
+                    return await self._on(work.run, written, opened)
         if not await self._ledger.record(work.task, packed, self._clock() + self._lease):
             return None
         task = replace(work.task, state=TaskState.RECORDED, outcome=packed)
         if late:
             await asyncio.wait({late})
             if (written := _result(late)) and (opened := await self._commit(work.run, written)):
-                return opened
+                return await self._on(work.run, written, opened)
         return await self.settle(replace(work, task=task))
 
     async def _soon(
@@ -116,17 +117,20 @@ class Settler:
         if not await committing:
             return None
         self._onward.expect(run, written)
-        if written.join is not None:
-            return await self._joined(run, written.join, opened)
         return opened
 
-    async def _joined(self, run: RunRow, join: Join, opened: Opened) -> Opened:
-        """Go on in the parent scope if this was the end of the fork; if we die, the clock does."""
-        fork = await self._ledger.task(run.id, join.row.instance)
-        if fork is None or fork.task.state is not TaskState.RECORDED:
-            return opened
-        following = await self.settle(fork)
-        return Opened(following.requests, outbox=opened.outbox or following.outbox)
+    async def _on(self, run: RunRow, written: Transition | None, opened: Opened) -> Opened:
+        """Go on in other scopes where a branch ended: its fork's, or that of the next branch.
+
+        If we die, the clock does.
+        """
+        while written is not None and written.join is not None:
+            recorded = await self._ledger.recorded_after(run.id, written.join.row.cause)
+            if not recorded:
+                break
+            written, more = await self._settle(recorded[0])  # of the two there is one at most
+            opened = opened.and_(more)
+        return opened
 
     async def begin(self, work: Work) -> None:
         """Open the child run that a STARTING row asks for, and go on from there."""
@@ -144,10 +148,15 @@ class Settler:
         Returns the row's already opened tasks when another host settled it first. A run of
         another machine version is left to `flow` of that version.
         """
-        if work.run.machine != MACHINE:
-            return NOTHING
-        if work.task.state is TaskState.LISTENING:
+        if work.task.state is TaskState.LISTENING and work.run.machine == MACHINE:
             return await self._tell(work)
+        written, opened = await self._settle(work)
+        return await self._on(work.run, written, opened)
+
+    async def _settle(self, work: Work) -> tuple[Transition | None, Opened]:
+        """Settle one row alone; return what was written, and what that opened."""
+        if work.run.machine != MACHINE:
+            return None, NOTHING
         while True:
             scope = await self._ledger.scope(work.run.id, work.task.scope)
             try:
@@ -157,12 +166,12 @@ class Settler:
             except (StaleSignal, ToolError) as error:
                 written = await self._stepper.impossible(work, scope[1], error)
             if written is None:
-                return NOTHING
+                return None, NOTHING
             if opened := await self._commit(work.run, written):
-                return opened
+                return written, opened
             now = await self._ledger.task(work.task.run, work.task.instance)
             if not still_ours(now, work):
-                return await self._emitter.reopened(work)
+                return None, await self._emitter.reopened(work)
 
     async def _computed(self, work: Work, scope: Scope) -> Transition | None:
         """Return what a row writes in its scope; None where it has nothing to tell yet."""
@@ -171,6 +180,8 @@ class Settler:
             return await self._stepper.fire(work, scope)
         if outcome is None:
             return None
+        if outcome == TURN:
+            return await self._stepper.begin(work, scope)
         if outcome == JOINED:
             outputs = await self._ledger.outputs(work.run.id, work.task.instance)
             joined = Outcome(output=[await self._blobs.unpack(each) for each in outputs])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from events.errors import ErrorType, Problem
 from events.flow.advance import StaleSignal, advance
-from events.flow.steps import Facts, Running, ScopeFaulted, Start, Step, TimerFired
+from events.flow.steps import Facts, Running, ScopeFaulted, Start, Step, TimerFired, Turn
 from functions.host.jq import NotYetError
 from functions.host.transitions import Settled, transition
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from functions.host.jq import JqPool
     from functions.host.ledger.rows import RunRow, TaskRow, Transition, Work
     from functions.host.outcomes import Outcome
+    from functions.host.shared import Shared
 
     Advance = Callable[[Flow, State | None, Signal, Facts], Awaitable[Step]]
 
@@ -41,6 +42,7 @@ class Stepper:
 
     def __init__(
         self,
+        shared: Shared,
         blobs: Blobs,
         deployments: Deployments,
         jq: JqPool,
@@ -49,7 +51,8 @@ class Stepper:
         grace: float,
         max_steps: int,
     ) -> None:
-        self._blobs, self._deployments, self._jq = blobs, deployments, jq
+        self._shared, self._blobs = shared, blobs
+        self._deployments, self._jq = deployments, jq
         self._clock, self._grace, self._max_steps = clock, grace, max_steps
         self._threads = ThreadPoolExecutor(4, "advance")
 
@@ -98,9 +101,15 @@ class Stepper:
 
     async def fire(self, work: Work, scope: Scope) -> Transition:
         """Return what a timer that is due writes; StaleSignal: the scope has moved on."""
+        return await self._told(work, scope, TimerFired(work.task.instance))
+
+    async def begin(self, work: Work, scope: Scope) -> Transition:
+        """Return what a dormant branch writes whose turn it is; StaleSignal: it has begun."""
+        return await self._told(work, scope, Turn(work.task.instance))
+
+    async def _told(self, work: Work, scope: Scope, signal: Signal) -> Transition:
         packed, rev = scope
         state, now = await self._blobs.unpack(packed), self._clock()
-        signal = TimerFired(work.task.instance)
         step = await self._step(work.run, state, signal, now, self._advance_in_thread)
         return await self._transition(step, work.run, work.task, rev, now)
 
@@ -145,9 +154,10 @@ class Stepper:
         deployed = await self._deployments.get(run.digest)
         facts = Facts(
             run_id=run.id,
-            input=await self._blobs.unpack(run.input),
+            input=await self._shared.input(run),
             started_at=datetime.fromtimestamp(run.started_at, UTC),
             now=datetime.fromtimestamp(now, UTC),
+            around=await self._shared.around(run, state),
         )
         try:
             return await advance_(deployed.flow, state, signal, facts)

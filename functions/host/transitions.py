@@ -9,10 +9,10 @@ from events.envelope import create, to_structured
 from events.flow.steps import EventEmission, Record, ScopeCompleted, ScopeFaulted
 from events.vocabulary import digest, hop_id, identify
 from functions.host import ends
+from functions.host.branching import due_turn, fork_row, join_of, prefix
 from functions.host.ledger.rows import (
     WORKFLOW,
     Entry,
-    Join,
     Outgoing,
     RunRow,
     RunStatus,
@@ -23,21 +23,19 @@ from functions.host.ledger.rows import (
     Transition,
     Work,
 )
-from functions.host.outcomes import Outcome
 from functions.host.waiting import listen_rows, subscription, timer_row
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
 
     from events.errors import Problem
-    from events.flow.steps import Branch, ChildRequest, Step, TaskRequest
+    from events.flow.steps import ChildRequest, Step, TaskRequest
     from functions.host.blobs import Blobs
     from functions.host.deployed import Deployed
+    from functions.host.ledger.rows import ForkRow
 
 ROOT = ""
 """The scope a run starts in."""
-JOINED = ""
-"""The outcome of a fork that is over because all branches are: it lies in their scopes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +73,7 @@ async def transition(step: Step, about: Settled, blobs: Blobs) -> Transition:
     run, task, status = about.run, about.task, step.status
     output = error = join = ended = None
     if step.branch is not None:
-        join = await _join(step.branch, status, about, blobs)
+        join = await join_of(step.branch, status, about, blobs)
     elif isinstance(status, ScopeCompleted):
         ended, output = RunStatus.COMPLETED, await blobs.pack(status.output, run.id)
     elif isinstance(status, ScopeFaulted):
@@ -99,7 +97,9 @@ async def transition(step: Step, about: Settled, blobs: Blobs) -> Transition:
         error=error,
         letter=ends.letter(step, about),
         scopes=tuple([each.row for each in made if each.row]),
-        shuts=tuple((each.fork, _prefix(each)) for each in step.shuts),
+        forks=tuple([fork for each in made for fork in each.forks]),
+        turns=tuple([turn for each in made for turn in each.turns]),
+        shuts=tuple((each.fork, prefix(each)) for each in step.shuts),
         join=join,
         children=tuple([row for each in made for row in each.children]),
         tells=await ends.telling(status, about, blobs) if ended and run.awaited else None,
@@ -119,6 +119,8 @@ class _Made:
     outbox: Sequence[Outgoing]
     row: ScopeRow | None
     children: Sequence[TaskRow]
+    forks: Sequence[ForkRow]
+    turns: Sequence[TaskRow]
 
 
 async def _made(step: Step, about: Settled, scope: str, blobs: Blobs) -> AsyncIterator[_Made]:
@@ -135,7 +137,6 @@ async def _made(step: Step, about: Settled, scope: str, blobs: Blobs) -> AsyncIt
             scope=scope,
             parent=step.branch.parent,
             fork=step.branch.fork,
-            compete=step.branch.compete,
             state=await blobs.pack(step.state, run.id),
             output=await blobs.pack(step.status.output, run.id) if done else None,  # type: ignore[union-attr]
         )
@@ -149,46 +150,9 @@ async def _made(step: Step, about: Settled, scope: str, blobs: Blobs) -> AsyncIt
         [await _outgoing(emission, run, blobs) for emission in step.emissions],
         row,
         [await _starting(child, about, scope, blobs) for child in step.children],
+        [await fork_row(fork, step, scope, run, blobs) for fork in step.forks],
+        [due_turn(due, about) for fork in step.forks for due in fork.due],
     )
-
-
-def _prefix(branch: Branch) -> str:
-    return branch.scope[: -len(str(branch.index))]
-
-
-async def _join(branch: Branch, status: object, about: Settled, blobs: Blobs) -> Join | None:
-    """Return what a branch's end tells its fork; None while it goes on."""
-    run, failed = about.run, about.failed
-    if isinstance(status, ScopeFaulted):
-        blame = (failed.run.id, failed.task.instance) if failed else None
-        told: Outcome | None = Outcome(problem=status.problem, blame=blame)
-    elif isinstance(status, ScopeCompleted):
-        told = Outcome(output=status.output) if branch.compete else None
-    else:
-        return None
-    row = TaskRow(
-        run=run.id,
-        instance=branch.fork,
-        scope=branch.parent,
-        reference="",
-        tool="",
-        major=0,
-        version="",
-        attempt=1,
-        edition=0,
-        event_id=hop_id(run.id, branch.fork, 1),
-        cause=about.task.event_id if about.task else "",
-        input="null",
-        input_digest="",
-        state=TaskState.RECORDED,
-        due_at=about.now + about.grace,
-        outcome=JOINED if told is None else await blobs.pack(told.to_json(), run.id),
-        requested_at=about.now,
-    )
-    output = None
-    if isinstance(status, ScopeCompleted):
-        output = await blobs.pack(status.output, run.id)
-    return Join(row, told is not None, output)
 
 
 async def _requested(request: TaskRequest, about: Settled, scope: str, blobs: Blobs) -> TaskRow:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from events.vocabulary import Hop, digest, hop_id
-from functions.host.ledger.claims import Verdict
+from functions.host.ledger.claims import Verdict, turn_of
 from functions.host.ledger.rows import (
     Door,
     Entry,
     FlowRow,
+    ForkRow,
     Join,
     Letter,
     LetterStatus,
@@ -300,9 +301,9 @@ async def test_only_a_running_run_is_suspended(ledger: Ledger) -> None:
     assert await ledger.resume("r2", NOW) is None
 
 
-def branch(index: int, output: str | None = None, *, compete: bool = False) -> ScopeRow:
+def branch(index: int, output: str | None = None) -> ScopeRow:
     """Return a branch of the fork `/do/1/f#1` in the run's own scope."""
-    return ScopeRow(f"/do/1/f#1/{index}", "", "/do/1/f#1", compete, f'{{"b":{index}}}', output)
+    return ScopeRow(f"/do/1/f#1/{index}", "", "/do/1/f#1", f'{{"b":{index}}}', output)
 
 
 def within(index: int) -> TaskRow:
@@ -316,10 +317,14 @@ def over(*, output: str | None = None, outright: bool = False, outcome: str = ""
     return Join(fork, outright, output)
 
 
-async def forked(ledger: Ledger, *scopes: ScopeRow) -> list[TaskRow]:
-    """Open a run that forks, and claim the tasks of the branches that are not done."""
-    tasks = [within(i) for i, each in enumerate(scopes) if each.output is None]
-    await ledger.open(run(), replace(first(*tasks), scopes=scopes))
+async def forked(
+    ledger: Ledger, *scopes: ScopeRow, compete: bool = False, begun: int | None = None
+) -> list[TaskRow]:
+    """Open a run that forks, and claim the tasks of the branches that have begun and go on."""
+    begun = len(scopes) if begun is None else begun
+    fork = ForkRow("/do/1/f#1", "", compete, begun, '{"shared":1}')
+    tasks = [within(i) for i, each in enumerate(scopes[:begun]) if each.output is None]
+    await ledger.open(run(), replace(first(*tasks), scopes=scopes, forks=(fork,)))
     return [await claimed(ledger, task) for task in tasks]
 
 
@@ -353,7 +358,7 @@ async def test_racing_ends_join_once(ledger: Ledger) -> None:
 
 async def test_one_competitor_wins(ledger: Ledger) -> None:
     """The first end settles it; a later one changes nothing, and shutting closes what is left."""
-    a, b, c = await forked(ledger, *(branch(i, compete=True) for i in range(3)))
+    a, b, c = await forked(ledger, *map(branch, range(3)), compete=True)
     for task, outcome in ((b, '{"output":"b"}'), (a, '{"output":"a"}')):
         join = over(output='"x"', outright=True, outcome=outcome)
         assert await ledger.transit(after(task, join=join, outcome="{}"))
@@ -384,6 +389,78 @@ async def test_a_second_fault_is_kept_for_the_redrive(ledger: Ledger) -> None:
     assert await ledger.scope("r1", branch(0).scope) == ('{"b":0}', 1)
     due = {each.task.instance for each in await ledger.overdue(kept.task.due_at, 10)}
     assert due == {a.instance, b.instance}
+
+
+def turn(index: int) -> TaskRow:
+    """Return the row by which a branch begins that lay dormant."""
+    return turn_of(over().row, branch(index).scope)
+
+
+def ending(output: str | None, *, outright: bool = False, outcome: str = "") -> Join:
+    """Return the end of a branch that others wait for."""
+    return replace(over(output=output, outright=outright, outcome=outcome), turn=over().row)
+
+
+async def test_the_end_of_a_branch_is_the_next_ones_turn(ledger: Ledger) -> None:
+    """Branches that wait begin in their order, each once, and the fork is over after the last."""
+    tasks = await forked(ledger, *map(branch, range(4)), begun=2)
+    assert await ledger.shared("r1", "/do/1/f#1") == '{"shared":1}'
+    ends = [
+        (tasks[1], [turn(2)]),
+        (turn(2), [turn(3)]),
+        (tasks[0], [turn(3)]),  # still, and no other
+        (turn(3), [over().row]),
+    ]
+    for task, following in ends:
+        number = int(task.scope.rsplit("/", 1)[-1])
+        step = after(task, join=ending(f'"{number}"'), outcome="{}" if task.tool else None)
+        assert await ledger.transit(step)
+        assert not await ledger.transit(step)
+        found = await ledger.recorded_after("r1", over().row.cause)
+        assert [work.task for work in found] == following
+    assert await ledger.outputs("r1", "/do/1/f#1") == [f'"{i}"' for i in range(4)]
+
+
+async def test_racing_ends_take_turns(ledger: Ledger) -> None:
+    """Branches that end at the same moment let as many others begin, no two the same."""
+    tasks = await forked(ledger, *map(branch, range(30)), begun=12)
+    steps = [after(each, join=ending("1"), outcome="{}") for each in tasks]
+    assert all(await asyncio.gather(*map(ledger.transit, steps)))
+    out = await ledger.tasks("r1", closed=False)
+    assert {each.instance for each in out} == {turn(i).instance for i in range(12, 24)}
+
+
+async def test_a_fault_is_nobodys_turn(ledger: Ledger) -> None:
+    """What has ended all the same still lets the next one begin, for the redrive."""
+    a, b = await forked(ledger, *map(branch, range(4)), begun=2)
+    fault = ending(None, outright=True, outcome='{"problem":{}}')
+    assert await ledger.transit(after(a, join=fault, outcome='{"problem":{}}'))
+    assert await ledger.task("r1", turn(2).instance) is None
+    assert await ledger.transit(after(b, join=ending('"b"'), outcome="{}"))
+    assert await ledger.task("r1", turn(2).instance)
+    fork = await ledger.task("r1", "/do/1/f#1")
+    assert fork
+    letter = broken(a)
+    ended = after(fork.task, ended=RunStatus.FAULTED, error={"title": "x"}, letter=letter)
+    assert await ledger.transit(ended)
+    assert await ledger.redrive(letter, NOW, None)
+    again = await claimed(ledger, replace(a, attempt=2, event_id=hop_id("r1", a.instance, 2)))
+    assert await ledger.transit(after(again, join=ending('"a"'), outcome="{}"))
+    assert await ledger.task("r1", turn(3).instance)
+
+
+async def test_the_fault_of_a_branch_shuts_nothing(ledger: Ledger) -> None:
+    """The scopes of a fork within it stay for the redrive, which may be about one of them."""
+    outer = ForkRow("/do/1/f#1", "", compete=False, begun=1, shared="{}")
+    inner = ForkRow("/x#1@/do/1/f#1/0", branch(0).scope, compete=False, begun=1, shared="{}")
+    deep = ScopeRow(f"{branch(0).scope}|/x#1/0", branch(0).scope, inner.fork, '{"d":1}', None)
+    opening = replace(first(within(0)), scopes=(branch(0), deep), forks=(outer, inner))
+    await ledger.open(run(), opening)
+    join = over(outright=True, outcome='{"problem":{}}')
+    shuts = ((inner.fork, f"{branch(0).scope}|/x#1/"),)
+    told = await claimed(ledger, within(0))
+    assert await ledger.transit(after(told, join=join, shuts=shuts, outcome='{"problem":{}}'))
+    assert await ledger.scope("r1", deep.scope) == ('{"d":1}', 1)
 
 
 async def test_silence_comes_due(ledger: Ledger) -> None:

@@ -13,6 +13,7 @@ from functions.host.ledger import open_ledger
 from functions.host.ledger.rows import (
     Arrival,
     Entry,
+    ForkRow,
     RunStatus,
     ScopeRow,
     Subscription,
@@ -184,9 +185,10 @@ async def test_who_has_ended_is_not_told(ledger: Ledger, end: str) -> None:
     call = row(instance="/do/1/c#1")
     if end == "shut":
         within = "/do/0/f#1/0"
-        scopes = (ScopeRow(within, "", "/do/0/f#1", compete=False, state="{}", output=None),)
+        scopes = (ScopeRow(within, "", "/do/0/f#1", state="{}", output=None),)
+        forks = (ForkRow("/do/0/f#1", "", compete=False, begun=1, shared="{}"),)
         opened = replace(
-            began(), scopes=scopes, timers=(listen(scope=within),),
+            began(), scopes=scopes, forks=forks, timers=(listen(scope=within),),
             subscriptions=(subscription(scope=within),), requests=(call,),
         )  # fmt: skip
     else:

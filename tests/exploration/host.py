@@ -30,6 +30,7 @@ from functions.host.ledger.sqlite import SqliteLedger
 from functions.host.outcomes import RetryPolicy
 from functions.host.settings import Settings
 from functions.host.settle import Settler
+from functions.host.shared import Shared
 from functions.host.stepping import Stepper
 from functions.host.tool import Tool, tool
 
@@ -188,7 +189,8 @@ def raised(
     sink = GatedSink(gates, take)
     deployments = Deployments(ledger)
     deployments._known[flow.digest] = _deployed(flow)
-    stepper = Stepper(blobs, deployments, jq, now, grace=SETTINGS.request_grace, max_steps=1000)
+    shared, grace = Shared(ledger, blobs), SETTINGS.request_grace
+    stepper = Stepper(shared, blobs, deployments, jq, now, grace=grace, max_steps=1000)
     stepper._threads = cast("Any", Inline())  # threads are no one's choice
     emitter = Emitter(ledger, blobs, cast("Any", sink))
     settler = Settler(ledger, blobs, stepper, emitter, now, lease=SETTINGS.lease, soon=0.0)

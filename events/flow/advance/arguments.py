@@ -72,8 +72,7 @@ def bindings(work: Work, frame: Frame, **values: Json) -> Arguments:
     }
     bound: dict[str, Json] = {NOW: work.facts.now.timestamp()}
     if frame.is_task:
-        for each in work.stack:
-            bound |= each.variables
+        bound |= work.variables()
         if EXTENDED in bound:
             values["task"] = bound.pop(EXTENDED)
         else:

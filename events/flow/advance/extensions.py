@@ -50,7 +50,7 @@ def begun(frame: Frame) -> bool:
 def begin(work: Work, frame: Frame) -> Happening | None:
     """Put the next extension that applies around the task on top; None when there is none."""
     extensions = (work.flow.use and work.flow.use.extensions) or ()
-    if not extensions or any(EXTENDED in each.variables for each in work.stack):
+    if not extensions or EXTENDED in work.variables():
         return None
     first = frame.local.get("extended", 0)
     for index, named in enumerate(extensions[first:], first):

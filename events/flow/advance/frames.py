@@ -13,13 +13,17 @@ CATCH: Final = "catch"
 RETRY: Final = "retry"
 LISTEN: Final = "listen"
 BRANCH: Final = "branch"
+ITERATION: Final = "iteration"
+PARALLEL: Final = "parallel"
+FORKED: Final = frozenset({"fork", PARALLEL})
+"""The kinds that wait for branches, with their own instance."""
 FUNCTION: Final = "function"
 BEFORE: Final = "before"
 AROUND: Final = "around"
 AFTER: Final = "after"
 WAITING: Final = frozenset({"call", "run", "wait"})
 """The kinds that wait for something with their own instance."""
-_NOT_TASKS: Final = frozenset({FLOW, SEQUENCE, BRANCH, BEFORE, AROUND, AFTER})
+_NOT_TASKS: Final = frozenset({FLOW, SEQUENCE, BRANCH, ITERATION, BEFORE, AROUND, AFTER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +31,14 @@ class Frame:
     """One thing in progress: the flow, a task list, or a task; the top of the stack acts."""
 
     kind: str
-    """`flow`, `branch` (of a fork, in a scope of its own), `sequence`, a task's keyword, `catch`: a
-    try whose error was caught, `retry`: a try that waits for its next attempt, `function`: a call
-    of one of the flow's own functions; `before`, `around` or `after`: an extension of a task, and
-    which of the three is on top of it."""
+    """`flow`, `branch` (of a fork) or `iteration` (of a `parallel` for), each at the bottom of a
+    scope of its own; `sequence`, a task's keyword, `catch`: a try whose error was caught, `retry`:
+    a try that waits for its next attempt, `parallel`: a for whose iterations run at the same time,
+    `function`: a call of one of the flow's own functions; `before`, `around` or `after`: an
+    extension of a task, and which of the three is on top of it."""
     reference: str = ""
     """A JSON pointer into the definition: of the task, of the task list (a branch: of all
-    branches) or of the extension; the flow has none."""
+    branches, an iteration: of its own) or of the extension; the flow has none."""
     instance: str = ""
     """The reference and the visit, `/do/0/ask#2`; tasks only."""
     started: str = ""
@@ -64,17 +69,24 @@ class Frame:
         """Return the frame with these things remembered too."""
         return replace(self, local={**self.local, **local})
 
-    def to_json(self) -> dict[str, Json]:
-        """Return what differs from the defaults; an input equal to the raw one is implied."""
+    def to_json(self, given: Json = None) -> dict[str, Json]:
+        """Return what differs from the defaults; an input equal to the raw one is implied.
+
+        `given` is what the scope's branch was given, and is kept elsewhere.
+        """
         values = {name: getattr(self, name) for name in _NAMES}
         if self.input is self.raw is not None:
             values |= {"input": None, "same": True}
+        if self.raw is given is not None:
+            values |= {"raw": None, "given": True}
         return {name: value for name, value in values.items() if value not in (None, "", {}, [])}
 
     @classmethod
-    def from_json(cls, value: dict[str, Json]) -> Self:
+    def from_json(cls, value: dict[str, Json], given: Json = None) -> Self:
         """Read what `to_json` wrote."""
         values = dict(value)
+        if values.pop("given", False):
+            values["raw"] = given
         if values.pop("same", False):
             values["input"] = values.get("raw")
         return cls(**values)

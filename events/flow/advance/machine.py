@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from events.errors import TendrilError
 from events.flow.advance import timers
-from events.flow.advance.frames import BRANCH, Frame
+from events.flow.advance.fanning import fan_out
+from events.flow.advance.frames import FORKED, ITERATION
 from events.flow.advance.happenings import (
     Answered,
     Arrived,
@@ -34,16 +35,19 @@ from events.flow.steps import (
     State,
     Step,
     TaskCompleted,
+    TaskFaulted,
     TimerFired,
+    Turn,
 )
+from events.flow.syntax.composite import ForkTask
 
 if TYPE_CHECKING:
     from events.errors import Problem
+    from events.flow.advance.frames import Frame
     from events.flow.syntax import Flow
-    from events.flow.syntax.composite import ForkTask
 
 _BOUNDS: Final = Bounds()
-_ANSWERED: Final = frozenset({"call", "fork", "run"})
+_ANSWERED: Final = FORKED | {"call", "run"}
 """The kinds of frames that wait for the signal of their own instance."""
 
 
@@ -79,65 +83,19 @@ def advance(
 def _run(work: Work, happening: Happening | None) -> Step:
     """Follow a happening, and begin the branches of the fork it may end at."""
     last = _follow(work, happening)
-    while last is None and work.forking:
-        last = _follow(work, _branch_out(work))
-    status: Running | ScopeCompleted | ScopeFaulted = Running()
+    while last is None and (fan := work.fan):
+        work.fan = None
+        now = fan_out(work, fan, _run)
+        if isinstance(now, Faulted):
+            now = _fault(work, len(work.stack), now.problem)
+        last = _follow(work, now)
     if isinstance(last, Returned):
-        status = ScopeCompleted(last.output)
-    elif isinstance(last, Faulted):
-        status = ScopeFaulted(last.problem)
-    return Step(
-        work.state(),
-        status,
-        tuple(work.requests),
-        tuple(work.emissions),
-        tuple(work.records),
-        tuple(work.timers),
-        tuple(work.closes),
-        work.branch,
-        tuple(work.branches),
-        tuple(work.shuts),
-        tuple(work.subscriptions),
-        tuple(work.consumed),
-        tuple(work.deaf),
-        tuple(work.children),
-    )
-
-
-def _branch_out(work: Work) -> Happening | None:
-    """Take the first step of each branch of the fork on top; go on if that was all there was."""
-    frame, work.forking = work.stack[-1], False
-    task = cast("ForkTask", task_at(work.flow, frame.reference))
-    compete, count = task.fork.compete, len(task.fork.branches)
-    steps = [_begun(work, frame, index, compete=compete) for index in range(count)]
-    ends = [step.status for step in steps if not isinstance(step.status, Running)]
-    fault = next((end for end in ends if isinstance(end, ScopeFaulted)), None)
-    if compete and ends:
-        ends = ends[:1]
-        fault = ends[0] if isinstance(ends[0], ScopeFaulted) else None
-    elif fault is None and len(ends) < count:
-        work.branches += steps
-        return None
-    for step in steps:  # what was done at once was done; what was asked for is not wanted
-        work.emissions += step.emissions
-        work.records += step.records
-    if len(ends) < count:
-        work.record("branches.cancelled", frame)
-    if fault is not None:
-        return _fault(work, len(work.stack), fault.problem)
-    outputs = [end.output for end in ends if isinstance(end, ScopeCompleted)]
-    return Answered(outputs[0] if compete and outputs else outputs)
-
-
-def _begun(work: Work, frame: Frame, index: int, *, compete: bool) -> Step:
-    variables: dict[str, Any] = {}
-    for each in work.stack:
-        variables |= each.variables
-    begin = Frame(BRANCH, f"{frame.reference}/fork/branches", local={"index": index})
-    begin = replace(begin, variables=variables)
-    inner = Work(work.flow, work.facts, work.evaluate, work.bounds, [begin], work.context)
-    inner.branch = work.branch_of(frame, index, compete=compete)
-    return _run(inner, Entered(frame.input))
+        return work.step(ScopeCompleted(last.output))
+    if not isinstance(last, Faulted):
+        return work.step(Running())
+    if work.branch is not None and work.branch.collect:
+        return work.step(ScopeCompleted({"error": last.problem.to_json()}))
+    return work.step(ScopeFaulted(last.problem))
 
 
 def _happening(work: Work, state: State | None, signal: Signal) -> Happening | None:
@@ -153,20 +111,36 @@ def _happening(work: Work, state: State | None, signal: Signal) -> Happening | N
         return _fired(work, signal.instance)
     if isinstance(signal, EventHeard):
         return listen.told(work, signal)
+    if isinstance(signal, Turn):
+        return _begun(work)
     top = work.stack[-1] if work.stack else None
     if top is None or top.kind not in _ANSWERED or top.instance != signal.instance:
         raise StaleSignal(f"the run does not wait for {signal.instance}")
-    if top.kind == "fork":
+    return _answered(work, top, signal)
+
+
+def _answered(work: Work, top: Frame, signal: TaskCompleted | TaskFaulted) -> Happening:
+    """Return what the answer means that the top frame waits for."""
+    if top.kind in FORKED:
+        task = task_at(work.flow, top.reference)
+        competed = isinstance(task, ForkTask) and task.fork.compete
         work.shut(top)
-        task = cast("ForkTask", task_at(work.flow, top.reference))
-        if task.fork.compete or not isinstance(signal, TaskCompleted):
+        if competed or isinstance(signal, TaskFaulted):
             work.record("branches.cancelled", top)
     if isinstance(signal, TaskCompleted):
         return Answered(signal.output)
     problem = signal.problem  # of a fork: it stands where the branch says
-    if top.kind != "fork":
+    if top.kind not in FORKED:
         problem = replace(problem, instance=top.reference)
     return _fault(work, len(work.stack), problem)
+
+
+def _begun(work: Work) -> Happening:
+    """Return the beginning of a branch that lay dormant until now."""
+    around = work.facts.around
+    if around is None or [frame.kind for frame in work.stack] != [ITERATION]:
+        raise StaleSignal(f"the branch {work.scope} has begun already")
+    return Entered(around.input)
 
 
 def _fired(work: Work, instance: str) -> Happening:
@@ -201,7 +175,8 @@ def _follow(work: Work, happening: Happening | None) -> Happening | None:
         except TendrilError as error:
             happening = _fault(work, depth, error.problem.at(_place(frame, now)))
         except ExhaustedError as error:
-            work.stack.clear()
+            while work.stack:
+                work.drop()
             happening = Faulted(error.problem)
     return happening
 

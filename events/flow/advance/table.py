@@ -21,7 +21,9 @@ from events.flow.advance.frames import (
     CATCH,
     FLOW,
     FUNCTION,
+    ITERATION,
     LISTEN,
+    PARALLEL,
     RETRY,
     SEQUENCE,
     Frame,
@@ -44,6 +46,7 @@ from events.flow.advance.tasks import (
     fork,
     function,
     listen,
+    parallel,
     plain,
     run,
     sequence,
@@ -91,6 +94,9 @@ TRANSITIONS: Final[Mapping[tuple[str, type[Happening]], Transition]] = {
     ("fork", Answered): fork.joined,
     (BRANCH, Entered): fork.enter,
     (BRANCH, Returned): fork.leave,
+    (PARALLEL, Answered): fork.joined,
+    (ITERATION, Entered): parallel.enter,
+    (ITERATION, Returned): parallel.leave,
     ("call", Entered): call.request,
     ("call", Answered): call.answered,
     (FUNCTION, Returned): function.leave,
@@ -112,7 +118,7 @@ ALWAYS: Final[Mapping[type[Happening], Transition]] = {
 RUN: Final = frozenset(
     kind
     for kind, happening in TRANSITIONS
-    if happening is Entered and kind not in {SEQUENCE, BRANCH}
+    if happening is Entered and kind not in {SEQUENCE, BRANCH, ITERATION}
 )
 """The kinds of tasks that can be run; `check` refuses the others."""
 

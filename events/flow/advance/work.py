@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from events.errors import ErrorType, Problem
-from events.flow.advance.frames import FLOW, WAITING, Frame
+from events.flow.advance.frames import FLOW, FORKED, ITERATION, WAITING, Frame
 from events.flow.advance.happenings import Arrived
 from events.flow.advance.refusals import ExhaustedError, UnknownMachine
 from events.flow.steps import (
@@ -14,10 +14,15 @@ from events.flow.steps import (
     Branch,
     ChildRequest,
     Consumption,
+    Dormant,
     Evaluate,
     EventEmission,
     Facts,
+    Fork,
     Record,
+    Running,
+    ScopeCompleted,
+    ScopeFaulted,
     State,
     Step,
     Subscription,
@@ -26,6 +31,8 @@ from events.flow.steps import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from events.flow.syntax import Flow
     from events.flow.syntax.base import TaskBase
 
@@ -40,6 +47,20 @@ class Bounds:
     """Tasks in one step, that is, without waiting for anything."""
     steps: int = 100_000
     """Tasks in all."""
+    iterations: int = 10_000
+    """Of one parallel `for`: the scopes of all are made in one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fan:
+    """The branches that the task on top is about to begin."""
+
+    frames: Sequence[Frame]
+    """What lies at the bottom of each one's scope."""
+    at_once: int
+    """How many of them may run at the same time."""
+    compete: bool = False
+    collect: bool = False
 
 
 @dataclass(slots=True)
@@ -67,8 +88,9 @@ class Work:
     consumed: list[Consumption] = field(default_factory=list)
     deaf: list[str] = field(default_factory=list)
     children: list[ChildRequest] = field(default_factory=list)
-    forking: bool = False
-    """Whether the task on top is a fork whose branches have not begun."""
+    forks: list[Fork] = field(default_factory=list)
+    fan: Fan | None = None
+    """Of the task on top, if it is a fork whose branches have not begun."""
 
     @classmethod
     def resume(
@@ -80,22 +102,55 @@ class Work:
         if state["machine"] != MACHINE:
             reason = f"the state is of machine {state['machine']}, this one is {MACHINE}"
             raise UnknownMachine(reason)
-        stack = [Frame.from_json(frame) for frame in state["frames"]]
+        given = facts.around.input if facts.around else None
+        context = facts.around.context if facts.around else None
+        stack = [Frame.from_json(frame, given) for frame in state["frames"]]
         visits, steps = dict(state["visits"]), state["steps"]
-        work = cls(flow, facts, evaluate, bounds, stack, state["context"], visits, steps)
+        context = state.get("context", context)
+        work = cls(flow, facts, evaluate, bounds, stack, context, visits, steps)
         work.branch = Branch(**state["branch"]) if "branch" in state else None
         return work
 
     def state(self) -> State:
-        """Return the state to keep."""
+        """Return the state to keep: of a branch, without what it shares with the others."""
+        around = self.facts.around
+        shared = around is not None and self.context is around.context
+        given = around.input if around else None
         return {
             "machine": MACHINE,
-            "context": self.context,
+            **({} if shared else {"context": self.context}),
             "visits": self.visits,
             "steps": self.steps,
-            "frames": [frame.to_json() for frame in self.stack],
+            "frames": [frame.to_json(given) for frame in self.stack],
             **({"branch": asdict(self.branch)} if self.branch else {}),
         }
+
+    def step(self, status: Running | Dormant | ScopeCompleted | ScopeFaulted) -> Step:
+        """Return all of this as the step it is."""
+        return Step(
+            self.state(),
+            status,
+            tuple(self.requests),
+            tuple(self.emissions),
+            tuple(self.records),
+            tuple(self.timers),
+            tuple(self.closes),
+            self.branch,
+            tuple(self.branches),
+            tuple(self.forks),
+            tuple(self.shuts),
+            tuple(self.subscriptions),
+            tuple(self.consumed),
+            tuple(self.deaf),
+            tuple(self.children),
+        )
+
+    def variables(self) -> dict[str, Json]:
+        """Return the variables that the task on top sees."""
+        seen = dict(self.facts.around.variables) if self.facts.around else {}
+        for each in self.stack:
+            seen |= each.variables
+        return seen
 
     @property
     def scope(self) -> str:
@@ -131,26 +186,29 @@ class Work:
         frame = self.pop()
         if frame.kind in WAITING:
             self.close(frame.instance)
-        if frame.kind == "fork":
+        if frame.kind in FORKED:
             self.shut(frame)
             self.record("branches.cancelled", frame)
         return frame
 
-    def branch_of(self, frame: Frame, index: int, *, compete: bool = False) -> Branch:
+    def branch_of(self, frame: Frame, index: int, fan: Fan | None = None) -> Branch:
         """Return a branch of a fork in this scope."""
         above = f"{self.scope}|" if self.scope else ""
         own = frame.instance.removesuffix(f"@{self.scope}")
-        name = f"{above}{own}/{index}"
-        return Branch(name, self.scope, frame.instance, index, compete)
+        branch = Branch(f"{above}{own}/{index}", self.scope, frame.instance, index, compete=False)
+        if fan is None:
+            return branch
+        turns = fan.at_once < len(fan.frames)
+        return replace(branch, compete=fan.compete, collect=fan.collect, turns=turns)
 
     def shut(self, frame: Frame) -> None:
         """Close a fork's scopes, which may be ones that this very step made."""
-        made = [step for step in self.branches if _is_of(step, frame.instance)]
-        if made:
-            self.branches = [step for step in self.branches if step not in made]
-        elif not self.forking:
+        if any(_is_of(step, frame.instance) for step in self.branches):
+            self.branches = [step for step in self.branches if not _is_of(step, frame.instance)]
+            self.forks = [fork for fork in self.forks if fork.instance != frame.instance]
+        elif self.fan is None:
             self.shuts.append(self.branch_of(frame, 0))
-        self.forking = False
+        self.fan = None
 
     def close(self, instance: str) -> None:
         """Close a timer or a request, which may be one that this very step made."""
@@ -182,7 +240,7 @@ class Work:
             raise self._exhausted(frame, f"more than {self.bounds.steps} tasks in all")
 
     def _exhausted(self, frame: Frame, what: str) -> ExhaustedError:
-        loops = [each.reference for each in self.stack if each.kind == "for"]
+        loops = [each.reference for each in self.stack if each.kind in {"for", ITERATION}]
         around = loops[-1] if loops else max(self.visits, key=self.visits.__getitem__)
         detail = f"the run did {what}; the loop around {around} has no end in sight"
         problem = Problem(ErrorType.RUNTIME, 500, "Endless loop", detail, frame.reference)

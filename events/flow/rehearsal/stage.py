@@ -19,6 +19,7 @@ from events.flow.advance.tasks.listen import listener
 from events.flow.steps import (
     Branch,
     ChildRequest,
+    Dormant,
     Evaluate,
     EventEmission,
     EventHeard,
@@ -31,10 +32,12 @@ from events.flow.steps import (
     Start,
     State,
     Step,
+    Surroundings,
     TaskCompleted,
     TaskFaulted,
     TaskRequest,
     TimerFired,
+    Turn,
 )
 from events.vocabulary import event_key
 
@@ -93,7 +96,10 @@ class Stage:
     """What is waited for, requests, timers and listens, with the scope that waits."""
     scopes: dict[str, State] = field(default_factory=dict)
     _consumed: set[tuple[str, str]] = field(default_factory=set)
+    shared: dict[str, Surroundings] = field(default_factory=dict)
+    """What the branches of a fork see, by the fork's instance."""
     _forks: dict[str, dict[int, Json]] = field(default_factory=dict)
+    _dormant: dict[str, deque[Branch]] = field(default_factory=dict)
     _due: list[tuple[datetime, float, int, Signal]] = field(default_factory=list)
     _listens: set[str] = field(default_factory=set)
     _count: int = 0
@@ -109,7 +115,7 @@ class Stage:
             scope, signal = self._told.popleft()
             step = self.step(self.scopes.get(scope), signal)
             self._note(step)
-            if step.branch is None and not isinstance(step.status, Running):
+            if step.branch is None and isinstance(step.status, ScopeCompleted | ScopeFaulted):
                 return step.status
             self._keep(step)
             for part in _parts(step):
@@ -122,7 +128,8 @@ class Stage:
 
     def step(self, state: State | None, signal: Signal) -> Step:
         """Advance once."""
-        facts = Facts(self.run, self.input, self.began, self.now)
+        around = self.shared[state["branch"]["fork"]] if state and "branch" in state else None
+        facts = Facts(self.run, self.input, self.began, self.now, around)
         return advance(self.flow, state, signal, facts, self.evaluate, self.bounds)
 
     @property
@@ -185,8 +192,11 @@ class Stage:
         for inner in step.branches:
             self._note(inner)
 
-    def _keep(self, step: Step) -> None:
-        """Keep what a step left, as a ledger would, and tell the parents of forks that ended."""
+    def _keep(self, step: Step, *, first: bool = False) -> None:
+        """Keep what a step left, as a ledger would, and tell others of branches that ended.
+
+        The end of a branch in its very first step is nobody's turn: there was room for it.
+        """
         own = step.branch.scope if step.branch else ""
         for instance in (*step.closes, *step.deaf):
             del self.open[instance]
@@ -205,13 +215,31 @@ class Stage:
             self._expect(timer.due, TimerFired(timer.instance))
         if not isinstance(step.status, ScopeFaulted):
             self.scopes[own] = step.state
+        self._begin(step)
+        if step.branch and isinstance(step.status, ScopeCompleted | ScopeFaulted):
+            if isinstance(step.status, ScopeCompleted) and not first:
+                self._turn(step.branch.fork)
+            self._join(step.branch, step.status)
+
+    def _begin(self, step: Step) -> None:
+        """Keep the branches of the forks that a step begins."""
         for inner in step.branches:
             assert inner.branch is not None
             self._forks.setdefault(inner.branch.fork, {})[inner.branch.index] = _OUT
+            if isinstance(inner.status, Dormant):
+                self._dormant.setdefault(inner.branch.fork, deque()).append(inner.branch)
         for inner in step.branches:
-            self._keep(inner)
-        if step.branch and not isinstance(step.status, Running):
-            self._join(step.branch, step.status)
+            self._keep(inner, first=True)
+        for fork in step.forks:
+            self.shared[fork.instance] = fork.around
+            for _ in fork.due:
+                self._turn(fork.instance)
+
+    def _turn(self, fork: str) -> None:
+        """Let the next branch begin that lies dormant, if there is one."""
+        if dormant := self._dormant.get(fork):
+            scope = dormant.popleft().scope
+            self._told.append((scope, Turn(scope)))
 
     def _join(self, branch: Branch, status: ScopeCompleted | ScopeFaulted) -> None:
         """Take a branch's end for its fork, which is told when that is its own end."""
@@ -236,6 +264,8 @@ class Stage:
         self.open = {n: at for n, at in self.open.items() if not at.startswith(prefix)}
         self.scopes = {n: each for n, each in self.scopes.items() if not n.startswith(prefix)}
         self._forks.pop(branch.fork, None)
+        self._dormant.pop(branch.fork, None)
+        self._told = deque(each for each in self._told if not each[0].startswith(prefix))
 
 
 def _parts(step: Step) -> Iterator[Step]:

@@ -62,6 +62,8 @@ def _targets(visit: Visit, names: list[str]) -> Iterator[Words]:
 def _beyond_branch(visit: Visit, target: str | None) -> str | None:
     """Return why a target lies beyond the branch of a fork that the task is in or is."""
     forks = [each for each in pairwise(visit.path) if each == _BRANCHES]
+    if target == "end" and visit.iterated:
+        return "`end` cannot end the flow from an iteration of a parallel `for`: others still run"
     if target in {None, "continue", "exit"} or not forks:
         return None
     if target == "end":

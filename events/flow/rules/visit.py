@@ -32,11 +32,14 @@ class ListVisit:
     path: Path
     tasks: TaskList
     variables: frozenset[str] = NO_VARIABLES
+    iterated: bool = False
+    """Whether it is in a parallel `for`."""
 
     def visits(self) -> Iterator[Visit]:
         """Yield its tasks in order."""
         for index, entry in enumerate(self.tasks):
-            yield Visit((*self.path, index, entry.name), entry.name, entry.task, self.variables)
+            path = (*self.path, index, entry.name)
+            yield Visit(path, entry.name, entry.task, self.variables, self.iterated)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ class Visit:
     name: str
     task: TaskBase
     variables: frozenset[str] = NO_VARIABLES
+    iterated: bool = False
+    """Whether it is in a parallel `for`."""
 
     def place(self, *inside: str | int) -> Place:
         """Return the place of a part of the task."""
@@ -70,7 +75,9 @@ class Visit:
                 yield self._list(task.catch.do, "catch", "do", variables={task.catch.as_})
 
     def _list(self, tasks: TaskList, *inside: str, variables: set[str] | None = None) -> ListVisit:
-        return ListVisit((*self.path, *inside), tasks, self.variables | (variables or set()))
+        seen = self.variables | (variables or set())
+        together = isinstance(self.task, ForTask) and self.task.parallel is not None
+        return ListVisit((*self.path, *inside), tasks, seen, self.iterated or together)
 
 
 def lists_of(flow: Flow) -> Iterator[ListVisit]:

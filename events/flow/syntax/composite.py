@@ -1,6 +1,10 @@
 """The tasks that hold other tasks: do, for, fork, try."""
 
-from typing import ClassVar
+from contextlib import suppress
+from functools import cached_property
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, ValidationError
 
 from events.flow.syntax.base import TaskBase
 from events.flow.syntax.error import CaughtErrors
@@ -25,6 +29,16 @@ class ForEach(Node):
     at: str = "index"
 
 
+class Parallel(Node):
+    """What `metadata.tendril` of a `for` may say: how many iterations run at the same time.
+
+    Ours, not the language's: other runtimes do one after the other and ignore it.
+    """
+
+    concurrency: Annotated[int, Field(strict=True, ge=1)]
+    on_error: Literal["fail", "collect"] = "fail"
+
+
 class ForTask(TaskBase):
     """Does tasks for each item of a collection, while a condition holds."""
 
@@ -32,6 +46,16 @@ class ForTask(TaskBase):
     for_: ForEach
     while_: Maybe[str] = None
     do: TaskList
+
+    @cached_property
+    def parallel(self) -> Parallel | None:
+        """How its iterations run at the same time; None where they run one after the other.
+
+        `check` refuses what means nothing here.
+        """
+        with suppress(ValidationError):
+            return Parallel.model_validate((self.metadata or {}).get("tendril"))
+        return None
 
 
 class Branches(Node):

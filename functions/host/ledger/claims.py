@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from functions.host.ledger.rows import RunRow, TaskRow, Work
 
 
+TURN = "turn"
+"""The outcome of a row that lets a dormant branch begin: no packed value."""
+
+
 class Verdict(Enum):
     """The one answer to 'this event has arrived'."""
 
@@ -85,6 +89,15 @@ def claim_entry(task: TaskRow, now: float, *, cold: bool) -> Entry:
     if task.claims > 1:
         detail["claims"] = task.claims
     return Entry("task.claimed", now, task.reference, task.instance, detail)
+
+
+def turn_of(template: TaskRow, scope: str) -> TaskRow:
+    """Return the row that lets the branch in a scope begin: whoever settles it begins it."""
+    instance = f"~turn@{scope}"
+    event_id = hop_id(template.run, instance, 1)
+    return replace(
+        template, instance=instance, scope=scope, event_id=event_id, input="null", outcome=TURN
+    )
 
 
 def woken(task: TaskRow, now: float, grace: float) -> TaskRow:

@@ -118,6 +118,9 @@ class Runs(Protocol):
     async def outputs(self, run_id: str, fork: str) -> list[str]:
         """Return the packed outputs of a fork's branches, in their order."""
 
+    async def shared(self, run_id: str, fork: str) -> str:
+        """Return what the branches of a fork share, packed; it never changes."""
+
     async def transit(self, transition: Transition) -> bool:
         """Apply a transition if revision, token and run still stand; False changes nothing."""
 
@@ -160,6 +163,9 @@ class Tasks(Protocol):
 
     async def requests_after(self, run_id: str, cause: str) -> list[Work]:
         """Return the still unclaimed tasks that one hop's outcome opened."""
+
+    async def recorded_after(self, run_id: str, cause: str) -> list[Work]:
+        """Return what a branch's end recorded that is not settled: its fork, another's turn."""
 
     async def task(self, run_id: str, instance: str) -> Work | None:
         """Return one task with its run."""

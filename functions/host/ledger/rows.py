@@ -281,10 +281,24 @@ class ScopeRow:
     parent: str
     fork: str
     """The instance of the fork task."""
-    compete: bool
     state: str
     output: str | None
     """Packed, when it completed at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForkRow:
+    """A fork that a transition begins, with all its branches."""
+
+    fork: str
+    """The instance of the fork task."""
+    scope: str
+    """The one it is in."""
+    compete: bool
+    begun: int
+    """How many of the branches have begun or their turn: the first so many. The others wait."""
+    shared: str
+    """Packed: what all branches see, which is not in their states."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +311,9 @@ class Join:
     """Whether this end alone makes the fork be over: a fault, or a competitor's completion."""
     output: str | None = None
     """The branch's packed output; None where it faulted."""
+    turn: TaskRow | None = None
+    """What is opened in the next branch that has not begun, by `claims.turn_of`; None where all
+    branches may run at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,7 +352,11 @@ class Transition:
     """Instances of open rows that nothing waits for any more; a run that faults keeps them, as it
     keeps its scope, for its redrive."""
     scopes: tuple[ScopeRow, ...] = ()
-    """All branches of the forks that this begins."""
+    """All branches of the forks that this begins, in their order."""
+    forks: tuple[ForkRow, ...] = ()
+    """Those forks."""
+    turns: tuple[TaskRow, ...] = ()
+    """Rows in RECORDED, of branches that may begin as soon as this is written."""
     shuts: tuple[tuple[str, str], ...] = ()
     """Forks that are over: the instance, and what their scopes' names begin with."""
     join: Join | None = None

@@ -25,6 +25,7 @@ from events.flow.steps import (
     Signal,
     State,
     Step,
+    Surroundings,
     TaskRequest,
 )
 from events.flow.syntax import Flow
@@ -47,9 +48,10 @@ class Distrustful(Stage):
     def step(self, state: State | None, signal: Signal) -> Step:
         """Advance once, through JSON, and once more to see that nothing depends on anything."""
         state = orjson.loads(orjson.dumps(state))
-        before = copy.deepcopy((state, signal))
+        self.shared = {name: _through_json(each) for name, each in self.shared.items()}
+        before = copy.deepcopy((state, signal, self.shared))
         step = super().step(state, signal)
-        assert (state, signal) == before, "advance changed its arguments"
+        assert (state, signal, self.shared) == before, "advance changed its arguments"
         assert super().step(state, signal) == step
         self.steps.append(step)
         opened = {each.instance for each in step.requests} | {t.instance for t in step.timers}
@@ -123,6 +125,10 @@ class Interpreter:
         """Return the names of the tasks as they were started."""
         started = [each for each in self.records if each.kind == "task.started"]
         return [each.reference.rsplit("/", 1)[-1] for each in started]
+
+
+def _through_json(around: Surroundings) -> Surroundings:
+    return Surroundings(**orjson.loads(orjson.dumps(around)))
 
 
 def _answered(result: Json | Problem) -> Answer:

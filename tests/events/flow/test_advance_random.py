@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from events.errors import Problem
 from events.flow.advance import advance
 from events.flow.expressions import ExpressionError
-from events.flow.steps import ChildRequest, Facts, Running, ScopeCompleted, ScopeFaulted, Start
+from events.flow.steps import ChildRequest, Facts, ScopeCompleted, ScopeFaulted, Start
 from events.flow.syntax import Flow
 from tests.events.flow.conftest import BEGAN
 
@@ -33,6 +33,11 @@ def number(value: Any) -> int:
     return value if isinstance(value, int) else 0
 
 
+def count(output: Json) -> Json:
+    """Count what a branch gave, an error as its status."""
+    return output["error"]["status"] if "error" in output else output["n"]
+
+
 PROGRAMS: dict[str, Callable[[Json, Mapping[str, Json]], Json]] = {
     "add one": lambda data, _: {"n": data["n"] + 1},
     "double": lambda data, _: {"n": data["n"] * 2},
@@ -45,7 +50,7 @@ PROGRAMS: dict[str, Callable[[Json, Mapping[str, Json]], Json]] = {
     "no items": lambda _data, _: [],
     "items": lambda data, _: [data["n"] % 5, 3, 5],
     "number": lambda data, _: data["n"],
-    "sum": lambda data, _: {"n": sum(each["n"] for each in data)},
+    "sum": lambda data, _: {"n": sum(map(count, data))},
     "two": lambda data, _: len(data) == 2,
     "fail": lambda _data, _: fail("as told"),
 }
@@ -87,8 +92,10 @@ def of_child(request: ChildRequest) -> Json:
     child = Flow.model_validate({"document": document, "do": CHILDREN[request.name]})
     facts = Facts(request.instance, request.input, BEGAN, BEGAN)
     status = advance(child, None, Start(), facts, evaluate).status
-    assert not isinstance(status, Running)
-    return status.problem if isinstance(status, ScopeFaulted) else status.output
+    if isinstance(status, ScopeFaulted):
+        return status.problem
+    assert isinstance(status, ScopeCompleted)
+    return status.output
 
 
 @dataclass
@@ -115,6 +122,7 @@ class Reference:
         self.context: Json = data if isinstance(data, dict) else {}
         self.visits: dict[str, int] = {}
         self.consumed: set[tuple[str, str]] = set()
+        self.within = ""  # which iterations of parallel loops this is
 
     def flow(self, tasks: list[Json], data: Json) -> Json:
         """Return the output of a flow."""
@@ -206,13 +214,31 @@ class Reference:
         return default
 
     def for_(self, task: Json, at: str, data: Json, names: dict[str, Json]) -> Json:
-        """Go through the items."""
+        """Go through the items, or do each alone."""
+        if "metadata" in task:
+            return self.parallel(task, at, data, names)
         for index, item in enumerate(self.value(task["for"]["in"], data, at, names)):
             inner = {**names, "item": item, "index": index}
             if "while" in task and not self.value(task["while"], data, at, inner):
                 break
             data = self.sequence(task["do"], f"{at}/do", data, inner)
         return data
+
+    def parallel(self, task: Json, at: str, data: Json, names: dict[str, Json]) -> Json:
+        """Do each iteration as if it were alone."""
+        outputs: list[Json] = []
+        for index, item in enumerate(self.value(task["for"]["in"], data, at, names)):
+            alone = Reference(self.context)
+            alone.context, alone.consumed = self.context, self.consumed
+            alone.within = f"{self.within}|{at}/{index}"
+            inner = {**names, "item": item, "index": index}
+            try:
+                outputs.append(alone.sequence(task["do"], f"{at}/do", data, inner))
+            except RaisedError as error:
+                if task["metadata"]["tendril"]["onError"] == "fail":
+                    raise
+                outputs.append({"error": {"status": error.status}})
+        return outputs
 
     def try_(self, task: Json, at: str, data: Json, names: dict[str, Json]) -> Json:
         """Do the list, again while the policy says so; handle what it raises at last."""
@@ -248,6 +274,7 @@ class Reference:
             [(name, task)] = each.items()
             alone = Reference(self.context)
             alone.context, alone.consumed = self.context, self.consumed
+            alone.within = self.within
             place = f"{at}/fork/branches/{index}/{name}"
             outputs.append(alone.task(task, place, data, names)[0])
         return outputs
@@ -277,8 +304,9 @@ class Reference:
     def heard(self, at: str, wanted: list[str]) -> Json:
         """Consume an event."""
         for event in EVENTS:
-            if (at, event["id"]) not in self.consumed and event["type"] in wanted:
-                self.consumed.add((at, event["id"]))
+            heard = f"{at}@{self.within}", event["id"]
+            if heard not in self.consumed and event["type"] in wanted:
+                self.consumed.add(heard)
                 return event
         raise SilenceError
 
@@ -298,6 +326,7 @@ statuses = st.sampled_from([400, 503])
 
 RETRY: Json = {"limit": {"attempt": {"count": 0}}}
 CALL = st.just({"call": "tool", "with": {"n": "${ number }"}})
+ODD: Json = {"type": "https://x.test/raised", "status": 400}
 WAIT = st.integers(0, 2).map(lambda s: {"wait": {"seconds": s}})
 A, B = {"with": {"type": "a"}}, {"with": {"type": "b"}}
 strategies = st.sampled_from(
@@ -330,6 +359,21 @@ forks = st.lists(branch, max_size=3).map(
         "output": {"as": "sum"},
     }
 )
+# with `collect` errors are results; of several errors that fail, the first to come counts
+together = st.builds(
+    lambda many, each, do, fail: {
+        "for": each,
+        "metadata": {"tendril": {"concurrency": many, "onError": "fail" if fail else "collect"}},
+        "do": do if fail else [*do, {"last": {"raise": {"error": ODD}, "if": "even"}}],
+        "output": {"as": "sum"},
+    },
+    st.integers(1, 3),
+    st.sampled_from(["items", "no items"]).map(lambda p: {"in": p}),
+    st.lists(steps, max_size=3).map(
+        lambda bodies: [{f"s{index}": body} for index, body in enumerate(bodies)]
+    ),
+    st.booleans(),
+)
 retries = st.builds(
     lambda count, delay: {"limit": {"attempt": {"count": count}}, "delay": {"seconds": delay}},
     st.integers(0, 2),
@@ -351,6 +395,7 @@ def plain() -> st.SearchStrategy[Json]:
         st.builds(lambda task, each: task | {"foreach": each}, LISTEN, branch),
         RUN,
         forks,
+        together,
     )
 
 
@@ -375,7 +420,7 @@ def _linked(draw: st.DrawFn, bodies: list[Json]) -> list[Json]:
         task |= {
             name: value
             for name, value in more.items()
-            if name != "output" or not {"fork", "listen"} & task.keys()
+            if name != "output" or not {"fork", "listen", "metadata"} & task.keys()
         }
         if draw(st.integers(0, 3)) == 0:
             task["then"] = draw(directives)

@@ -122,6 +122,12 @@ def test_functions_and_extensions_are_drawn_beside_the_flow() -> None:
     assert "  task1 -.-> box" in chart
 
 
+def test_a_parallel_loop_says_how_many() -> None:
+    """The box of a loop is labelled with how many iterations run at a time."""
+    loop = {"for": {"in": ".x"}, "metadata": {"tendril": {"concurrency": 3}}, "do": []}
+    assert "for item in .x, 3 at a time" in drawn([{"each": loop}])
+
+
 @given(st.text(min_size=1), st.text(), st.text())
 def test_any_text_is_escaped(name: str, when: str, call: str) -> None:
     """No name, condition or function breaks out of its label."""

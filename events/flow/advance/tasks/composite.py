@@ -10,6 +10,7 @@ from events.flow.advance.arguments import runner
 from events.flow.advance.frames import SEQUENCE, Frame
 from events.flow.advance.happenings import Entered, Happening, Produced, Returned
 from events.flow.advance.pointers import task_at
+from events.flow.advance.tasks import parallel
 from events.flow.expressions import ExpressionError, as_text, shown
 
 if TYPE_CHECKING:
@@ -30,14 +31,16 @@ def finish(_work: Work, _frame: Frame, returned: Returned) -> Happening:
     return Produced(returned.output)
 
 
-def begin_for(work: Work, frame: Frame, entered: Entered) -> Happening:
-    """Find the items, then go into the list for the first one."""
+def begin_for(work: Work, frame: Frame, entered: Entered) -> Happening | None:
+    """Find the items, then go into the list for the first one, or for several at a time."""
     task = cast("ForTask", task_at(work.flow, frame.reference))
     run = runner(work, frame, entered.data, context=work.context, input=entered.data)
     items = run(expressions.program(task.for_.in_))
     if not isinstance(items, list):
         program = shown(expressions.program(task.for_.in_))
         raise ExpressionError(f"`{program}`: for.in must give a list, not {shown(as_text(items))}")
+    if (together := task.parallel) is not None:
+        return parallel.begin(work, frame, task, together, items)
     return _iterate(work, frame.having(items=items), 0, entered.data)
 
 

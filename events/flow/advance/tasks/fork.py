@@ -6,19 +6,24 @@ A branch sees the data, the context and the variables as they were when the fork
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from events.flow.advance.frames import BRANCH, Frame
 from events.flow.advance.happenings import Answered, Entered, Happening, Produced, Returned
-from events.flow.advance.pointers import child, tasks_at
+from events.flow.advance.pointers import child, task_at, tasks_at
+from events.flow.advance.work import Fan
 
 if TYPE_CHECKING:
-    from events.flow.advance.frames import Frame
     from events.flow.advance.work import Work
+    from events.flow.syntax.composite import ForkTask
 
 
-def begin(work: Work, _frame: Frame, _: Entered) -> Happening | None:
+def begin(work: Work, frame: Frame, _: Entered) -> Happening | None:
     """Have the branches begin; nothing more happens here until they are over."""
-    work.forking = True
+    task = cast("ForkTask", task_at(work.flow, frame.reference))
+    count, within = len(task.fork.branches), f"{frame.reference}/fork/branches"
+    frames = [Frame(BRANCH, within, local={"index": index}) for index in range(count)]
+    work.fan = Fan(frames, at_once=count, compete=task.fork.compete)
     return None
 
 

@@ -21,6 +21,7 @@ from functions.host.ledger.postgres import (
     tasks,
 )
 from functions.host.ledger.postgres.connections import Connections
+from functions.host.ledger.rows import TaskState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -135,6 +136,9 @@ class PostgresLedger:
     async def outputs(self, run_id: str, fork: str) -> list[str]:
         return await self._read(lambda db: runs.outputs(db, run_id, fork))
 
+    async def shared(self, run_id: str, fork: str) -> str:
+        return await self._read(lambda db: runs.shared(db, run_id, fork))
+
     async def transit(self, transition: Transition) -> bool:
         return await self._write(lambda db: runs.transit(db, transition))
 
@@ -176,7 +180,10 @@ class PostgresLedger:
         return await self._write(lambda db: tasks.park(db, task, due_at, entry))
 
     async def requests_after(self, run_id: str, cause: str) -> list[Work]:
-        return await self._read(lambda db: tasks.after(db, run_id, cause))
+        return await self._read(lambda db: tasks.after(db, run_id, cause, TaskState.REQUESTED))
+
+    async def recorded_after(self, run_id: str, cause: str) -> list[Work]:
+        return await self._read(lambda db: tasks.after(db, run_id, cause, TaskState.RECORDED))
 
     async def task(self, run_id: str, instance: str) -> Work | None:
         return await self._read(lambda db: tasks.one(db, run_id, instance))

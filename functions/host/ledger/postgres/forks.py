@@ -8,40 +8,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from functions.host.ledger.claims import turn_of
+from functions.host.ledger.fanning import FORK, SCOPE, fork_rows, scope_rows
 from functions.host.ledger.postgres import kin, tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from functions.host.ledger.postgres.connections import Database
-    from functions.host.ledger.rows import Join, ScopeRow, Transition
+    from functions.host.ledger.rows import Join, Transition
 
 _WITHIN = "run = %s AND scope >= %s AND scope < %s"
+_NEW_SCOPE = f"INSERT INTO scopes ({', '.join(SCOPE)}) VALUES ({', '.join('%s' for _ in SCOPE)})"  # noqa: S608
+_NEW_FORK = f"INSERT INTO forks ({', '.join(FORK)}) VALUES ({', '.join('%s' for _ in FORK)})"  # noqa: S608
 
 
-async def begin(db: Database, run_id: str, scopes: Sequence[ScopeRow]) -> None:
+async def begin(db: Database, step: Transition) -> None:
     """Open the scopes of new forks, and count what must end in each."""
-    numbers: dict[str, int] = {}
-    for row in scopes:
-        number = numbers[row.fork] = numbers.get(row.fork, -1) + 1
-        await db.execute(
-            "INSERT INTO scopes (run, scope, state, rev, parent, fork, number, output) "
-            "VALUES (%s, %s, %s, 1, %s, %s, %s, %s)",
-            (run_id, row.scope, row.state, row.parent, row.fork, number, row.output),
-        )
-    for row in {row.fork: row for row in scopes}.values():
-        left = sum(each.fork == row.fork and each.output is None for each in scopes)
-        await db.execute(
-            "INSERT INTO forks (run, fork, scope, compete, open) VALUES (%s, %s, %s, %s, %s)",
-            (run_id, row.fork, row.parent, row.compete, 1 if row.compete else left),
-        )
+    if step.forks:
+        await db.cursor().executemany(_NEW_SCOPE, scope_rows(step))
+        await db.cursor().executemany(_NEW_FORK, fork_rows(step))
 
 
 async def join(db: Database, step: Transition, join: Join) -> None:
     """End a branch; open the fork's own row when that was the last, or the one that counts.
 
     A fault of a branch after its fork is over leaves the task recorded: should the run be
-    redriven, the fault is told then.
+    redriven, the fault is told then. For the same reason a branch that completes then is still
+    the next one's turn.
     """
     if join.output is not None:
         await db.execute(
@@ -65,6 +57,21 @@ async def join(db: Database, step: Transition, join: Join) -> None:
             "UPDATE tasks SET state = 'recorded', due_at = %s WHERE run = %s AND instance = %s",
             (join.row.due_at, step.run, step.closes),
         )
+    if join.turn is not None and join.output is not None:
+        await _take_turns(db, step, join)
+
+
+async def _take_turns(db: Database, step: Transition, join: Join) -> None:
+    """Let the next branch begin, if there is one that has not."""
+    found = await db.execute(
+        "UPDATE forks SET begun = begun + 1 WHERE run = %s AND fork = %s AND begun < width "
+        "RETURNING (SELECT s.scope FROM scopes s WHERE s.run = forks.run AND s.fork = forks.fork "
+        "AND s.number = forks.begun - 1)",
+        (step.run, join.row.instance),
+    )
+    following = await found.fetchone()
+    if following is not None and join.turn is not None:
+        await tasks.insert(db, [turn_of(join.turn, following[0])])
 
 
 async def shut(db: Database, run_id: str, fork: str, prefix: str, at: float) -> None:

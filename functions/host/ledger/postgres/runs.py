@@ -101,6 +101,15 @@ async def outputs(db: Database, run_id: str, fork: str) -> list[str]:
     return [row[0] for row in await found.fetchall()]
 
 
+async def shared(db: Database, run_id: str, fork: str) -> str:
+    """Return what the branches of a fork share; of one that is over, nothing."""
+    found = await db.execute(
+        "SELECT shared FROM forks WHERE run = %s AND fork = %s", (run_id, fork)
+    )
+    row = await found.fetchone()
+    return (row and row[0]) or "null"
+
+
 async def open_run(db: Database, run: RunRow, first: Transition) -> tuple[RunRow, bool]:
     """Insert a run and its first transition, or return the one that has the id already."""
     values = list(_values(run))
@@ -146,8 +155,8 @@ async def _apply(db: Database, step: Transition) -> None:
         # redrive resumes from there
         if step.join is None or step.join.output is not None:  # a branch that faults keeps its own
             await tasks.shut(db, step.run, step.also_closes, step.at)
-        for fork, prefix in step.shuts:
-            await forks.shut(db, step.run, fork, prefix, step.at)
+            for fork, prefix in step.shuts:
+                await forks.shut(db, step.run, fork, prefix, step.at)
         if step.join is None:
             await db.execute(
                 "UPDATE scopes SET state = %s, rev = rev + 1 WHERE run = %s AND scope = %s",
@@ -155,11 +164,12 @@ async def _apply(db: Database, step: Transition) -> None:
             )
         else:
             await forks.join(db, step, step.join)
-        await forks.begin(db, step.run, step.scopes)
+        await forks.begin(db, step)
         if step.join is None or step.join.output is not None:
             await listens.end(db, step.run, step.deaf)
     await listens.begin(db, step)
-    await tasks.insert(db, (*step.requests, *step.timers, *step.children))
+    rows = (*step.requests, *step.timers, *step.children, *step.turns)
+    await tasks.insert(db, rows)
     await letters.post(db, step.run, step.outbox, step.at)
     if step.letter:
         await letters.settle(db, step.letter)

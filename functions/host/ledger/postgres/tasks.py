@@ -209,11 +209,11 @@ async def shut(db: Database, run_id: str, instances: Sequence[str], at: float) -
         await kin.cancel(db, await kin.below(db, kin.OF_TASKS, *given), at)
 
 
-async def after(db: Database, run_id: str, cause: str) -> list[Work]:
-    """Return what a hop's outcome opened and nobody claimed yet."""
+async def after(db: Database, run_id: str, cause: str, state: TaskState) -> list[Work]:
+    """Return what an outcome opened and still is in the state that it was opened in."""
     found = await db.execute(
-        f"{_WORKS} WHERE t.run = %s AND t.cause = %s AND t.state = 'requested' ORDER BY t.instance",
-        (run_id, cause),
+        f"{_WORKS} WHERE t.run = %s AND t.cause = %s AND t.state = %s ORDER BY t.instance",
+        (run_id, cause, state),
     )
     return [_work(row) for row in await found.fetchall()]
 

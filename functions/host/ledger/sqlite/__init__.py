@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from functions.host.ledger.claims import Verdict
 from functions.host.ledger.port import Deployed, LedgerUnavailable
+from functions.host.ledger.rows import TaskState
 from functions.host.ledger.sqlite import (
     chronicle,
     flows,
@@ -142,6 +143,9 @@ class SqliteLedger:
     async def outputs(self, run_id: str, fork: str) -> list[str]:
         return await self._read(lambda db: runs.outputs(db, run_id, fork))
 
+    async def shared(self, run_id: str, fork: str) -> str:
+        return await self._read(lambda db: runs.shared(db, run_id, fork))
+
     async def transit(self, transition: Transition) -> bool:
         return await self._write(lambda db: runs.transit(db, transition))
 
@@ -183,7 +187,10 @@ class SqliteLedger:
         return await self._write(lambda db: tasks.park(db, task, due_at, entry))
 
     async def requests_after(self, run_id: str, cause: str) -> list[Work]:
-        return await self._read(lambda db: tasks.after(db, run_id, cause))
+        return await self._read(lambda db: tasks.after(db, run_id, cause, TaskState.REQUESTED))
+
+    async def recorded_after(self, run_id: str, cause: str) -> list[Work]:
+        return await self._read(lambda db: tasks.after(db, run_id, cause, TaskState.RECORDED))
 
     async def task(self, run_id: str, instance: str) -> Work | None:
         return await self._read(lambda db: tasks.one(db, run_id, instance))

@@ -8,42 +8,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from functions.host.ledger.claims import turn_of
+from functions.host.ledger.fanning import FORK, SCOPE, fork_rows, scope_rows
 from functions.host.ledger.sqlite import kin, tasks
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
 
-    from functions.host.ledger.rows import Join, ScopeRow, Transition
+    from functions.host.ledger.rows import Join, Transition
 
 _WITHIN = "run = ?1 AND scope >= ?2 AND scope < ?3"
+_NEW_SCOPE = f"INSERT INTO scopes ({', '.join(SCOPE)}) VALUES ({', '.join('?' for _ in SCOPE)})"  # noqa: S608
+_NEW_FORK = f"INSERT INTO forks ({', '.join(FORK)}) VALUES ({', '.join('?' for _ in FORK)})"  # noqa: S608
 
 
-def begin(db: sqlite3.Connection, run_id: str, scopes: Sequence[ScopeRow]) -> None:
+def begin(db: sqlite3.Connection, step: Transition) -> None:
     """Open the scopes of new forks, and count what must end in each."""
-    if not scopes:
-        return
-    numbers: dict[str, int] = {}
-    for row in scopes:
-        number = numbers[row.fork] = numbers.get(row.fork, -1) + 1
-        db.execute(
-            "INSERT INTO scopes (run, scope, state, rev, parent, fork, number, output) "
-            "VALUES (?, ?, ?, 1, ?, ?, ?, ?)",
-            (run_id, row.scope, row.state, row.parent, row.fork, number, row.output),
-        )
-    for row in {row.fork: row for row in scopes}.values():
-        left = sum(each.fork == row.fork and each.output is None for each in scopes)
-        db.execute(
-            "INSERT INTO forks VALUES (?, ?, ?, ?, ?)",
-            (run_id, row.fork, row.parent, row.compete, 1 if row.compete else left),
-        )
+    if step.forks:
+        db.executemany(_NEW_SCOPE, scope_rows(step))
+        db.executemany(_NEW_FORK, fork_rows(step))
 
 
 def join(db: sqlite3.Connection, step: Transition, join: Join) -> None:
     """End a branch; open the fork's own row when that was the last, or the one that counts.
 
     A fault of a branch after its fork is over leaves the task recorded: should the run be
-    redriven, the fault is told then.
+    redriven, the fault is told then. For the same reason a branch that completes then is still
+    the next one's turn.
     """
     if join.output is not None:
         db.execute(
@@ -65,6 +56,19 @@ def join(db: sqlite3.Connection, step: Transition, join: Join) -> None:
             "UPDATE tasks SET state = 'recorded', due_at = ? WHERE run = ? AND instance = ?",
             (join.row.due_at, step.run, step.closes),
         )
+    if join.turn is not None and join.output is not None:
+        _take_turns(db, step, join)
+
+
+def _take_turns(db: sqlite3.Connection, step: Transition, join: Join) -> None:
+    """Let the next branch begin, if there is one that has not."""
+    following = db.execute(
+        "UPDATE forks SET begun = begun + 1 WHERE run = ?1 AND fork = ?2 AND begun < width "
+        "RETURNING (SELECT scope FROM scopes WHERE run = ?1 AND fork = ?2 AND number = begun - 1)",
+        (step.run, join.row.instance),
+    ).fetchone()
+    if following is not None and join.turn is not None:
+        tasks.insert(db, [turn_of(join.turn, following[0])])
 
 
 def shut(db: sqlite3.Connection, run_id: str, fork: str, prefix: str, at: float) -> None:

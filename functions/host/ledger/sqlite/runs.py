@@ -86,6 +86,13 @@ def outputs(db: sqlite3.Connection, run_id: str, fork: str) -> list[str]:
     return [row[0] for row in rows.fetchall()]
 
 
+def shared(db: sqlite3.Connection, run_id: str, fork: str) -> str:
+    """Return what the branches of a fork share; of one that is over, nothing."""
+    row = db.execute("SELECT shared FROM forks WHERE run = ? AND fork = ?", (run_id, fork))
+    found = row.fetchone()
+    return (found and found[0]) or "null"
+
+
 def open_run(db: sqlite3.Connection, run: RunRow, first: Transition) -> tuple[RunRow, bool]:
     """Insert a run and its first transition, or return the one that has the id already."""
     known = by_id(db, run.id)
@@ -127,8 +134,8 @@ def _apply(db: sqlite3.Connection, step: Transition) -> None:
         # redrive resumes from there
         if step.join is None or step.join.output is not None:  # a branch that faults keeps its own
             tasks.shut(db, step.run, step.also_closes, step.at)
-        for fork, prefix in step.shuts:
-            forks.shut(db, step.run, fork, prefix, step.at)
+            for fork, prefix in step.shuts:
+                forks.shut(db, step.run, fork, prefix, step.at)
         if step.join is None:
             db.execute(
                 "UPDATE scopes SET state = ?, rev = rev + 1 WHERE run = ? AND scope = ?",
@@ -136,11 +143,12 @@ def _apply(db: sqlite3.Connection, step: Transition) -> None:
             )
         else:
             forks.join(db, step, step.join)
-        forks.begin(db, step.run, step.scopes)
+        forks.begin(db, step)
         if step.join is None or step.join.output is not None:
             listens.end(db, step.run, step.deaf)
     listens.begin(db, step)
-    tasks.insert(db, (*step.requests, *step.timers, *step.children))
+    rows = (*step.requests, *step.timers, *step.children, *step.turns)
+    tasks.insert(db, rows)
     letters.post(db, step.run, step.outbox, step.at)
     if step.letter:
         letters.settle(db, step.letter)

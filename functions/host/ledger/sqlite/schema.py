@@ -112,7 +112,23 @@ _ORIGINS: Final = """
 ALTER TABLE runs ADD COLUMN origin TEXT;
 CREATE INDEX runs_by_origin ON runs (origin) WHERE origin IS NOT NULL;
 """
-_MIGRATIONS: Final = (_TABLES, _SCHEDULES, _FORKS, _IMPORTS, _KIN, _CHRONICLE, _LISTENS, _ORIGINS)
+_TURNS: Final = """
+ALTER TABLE forks ADD COLUMN begun INTEGER;
+ALTER TABLE forks ADD COLUMN width INTEGER;
+ALTER TABLE forks ADD COLUMN shared TEXT;
+CREATE INDEX scopes_by_fork ON scopes (run, fork, number) WHERE fork IS NOT NULL;
+"""
+_MIGRATIONS: Final = (
+    _TABLES,
+    _SCHEDULES,
+    _FORKS,
+    _IMPORTS,
+    _KIN,
+    _CHRONICLE,
+    _LISTENS,
+    _ORIGINS,
+    _TURNS,
+)
 """What makes each version from the one before, version 1 first."""
 VERSION: Final = len(_MIGRATIONS)
 

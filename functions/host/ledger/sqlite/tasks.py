@@ -203,11 +203,11 @@ def shut(db: sqlite3.Connection, run_id: str, instances: Sequence[str], at: floa
         kin.cancel(db, kin.below(db, kin.BELOW_TASKS, *given), at)
 
 
-def after(db: sqlite3.Connection, run_id: str, cause: str) -> list[Work]:
-    """Return what a hop's outcome opened and nobody claimed yet."""
+def after(db: sqlite3.Connection, run_id: str, cause: str, state: TaskState) -> list[Work]:
+    """Return what an outcome opened and still is in the state that it was opened in."""
     rows = db.execute(
-        f"SELECT {COLUMNS} FROM tasks WHERE run = ? AND cause = ? AND state = 'requested'",  # noqa: S608
-        (run_id, cause),
+        f"SELECT {COLUMNS} FROM tasks WHERE run = ? AND cause = ? AND state = ?",  # noqa: S608
+        (run_id, cause, state),
     ).fetchall()
     run = runs.by_id(db, run_id)
     return [Work(read(row), run) for row in rows] if run else []
