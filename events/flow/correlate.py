@@ -45,11 +45,12 @@ EVERY_EVENT: Final = EventFilter.model_construct(with_=FilterProperties.model_co
 
 
 def filters_of(flow: Flow) -> tuple[EventFilter, ...]:
-    """Return the filters of which any one starts a run; empty for a flow no event starts."""
+    """Return the filters of the events that start a run; empty for a flow no event starts.
+
+    One that passes any of them does, but where the strategy is `all`.
+    """
     on = flow.schedule.on if flow.schedule else None
-    if on is None or on.all is not None:
-        return ()
-    return (on.one,) if on.one is not None else (on.any or ())
+    return () if on is None else filters_in(on)
 
 
 def filters_in(strategy: EventConsumption) -> tuple[EventFilter, ...]:
@@ -80,6 +81,35 @@ def values_of(
     return found
 
 
+def keys_of(
+    wanted: EventFilter, event: Mapping[str, Json], evaluate: Evaluate
+) -> dict[str, Json] | None:
+    """Return the values of a filter's correlation keys; None where an event does not pass.
+
+    This is for events that start a run: what a key expects is evaluated on the event.
+    """
+    values = values_of(wanted, event, evaluate) if matches(wanted, event, evaluate) else None
+    if values is None:
+        return None
+    keys = wanted.correlate or {}
+    return (
+        values if all(_expects(keys[k].expect, values[k], event, evaluate) for k in keys) else None
+    )
+
+
+def _expects(
+    expect: str | None, value: Json, event: Mapping[str, Json], evaluate: Evaluate
+) -> bool:
+    if expect is None:
+        return True
+    if not is_expression(expect):
+        return bool(expect == value)
+    try:
+        return bool(canonical(evaluate(program(expect), dict(event), {})) == value)
+    except ExpressionError:
+        return False
+
+
 def exact_type(wanted: EventFilter) -> str | None:
     """Return the one event type that can match, for an index; None when several can."""
     given = wanted.with_.type
@@ -90,7 +120,7 @@ def matches(wanted: EventFilter, event: Mapping[str, Json], evaluate: Evaluate) 
     """Tell whether an event passes a filter; one that lacks an attribute does not.
 
     An expression that fails on this event does not match it: a door stays shut, it does not
-    break. `correlate` concerns several events together and is not looked at here.
+    break. `correlate` is not looked at here.
     """
     given = wanted.with_.definition()
     return all(_fits(each, event.get(name, _ABSENT), evaluate) for name, each in _cheap(given))

@@ -8,6 +8,7 @@ import logging
 from typing import TYPE_CHECKING, Final, Self
 
 from events.errors import ErrorType, Problem
+from functions.flow import gathering
 from functions.flow.inbox import expire
 from functions.flow.schedules import keep
 from functions.host.faults import SinkUnavailable
@@ -59,6 +60,7 @@ class Clock:
         now = self._platform.clock()
         await self._emitter.flush(None, now - _OUTBOX_AGE)
         await keep(self._platform, now)
+        await gathering.keep(self._platform, now)
         await expire(self._platform, now)
         overdue = await self._ledger.overdue(now, _BATCH)
         return sum([await self._attended(work, now) for work in overdue])

@@ -125,15 +125,19 @@ def _pin(called: str, catalog: Catalog) -> Iterator[tuple[str, str]]:
 
 
 def _doors(row: FlowRow, parsed: Parsed) -> list[Door]:
+    filters, on = filters_of(parsed.flow), parsed.flow.schedule and parsed.flow.schedule.on
+    of = len(filters) if on and on.all is not None else 0
     return [
         Door(
             row.digest,
             row.namespace,
             row.name,
             exact_type(condition),
-            condition.model_dump(mode="json", by_alias=True, exclude_none=True),
+            condition.definition(),
+            number,
+            of,
         )
-        for condition in filters_of(parsed.flow)
+        for number, condition in enumerate(filters)
     ]
 
 

@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from events.envelope import to_structured
-from events.flow.correlate import input_of, matches
-from events.flow.syntax import EventFilter
+from events.flow.correlate import filter_of, input_of, keys_of
+from events.flow.listening import correlation
 from events.vocabulary import LIFECYCLE_PREFIX, OWN_PREFIX, PING, identify
-from functions.flow import inbox
+from functions.flow import gathering, inbox
 from functions.flow.starting import start
 from functions.host.hops import hop_message
+from functions.host.ledger.rows import Part
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from events.envelope import Event, Message
+    from events.flow.syntax import EventFilter
     from functions.flow.clock import Clock
     from functions.host.assembly import Platform
     from functions.host.emitting import Opened
@@ -45,19 +49,44 @@ class Door:
             return None
         document = await self._document(event)
         doors = await self._platform.ledger.doors(event.type)
-        open_doors = [door for door in doors if await self._opens(door, document)]
+        passed = [(door, await self._opens(door, document)) for door in doors]
+        alone = [door for door, values in passed if values is not None and not door.of]
+        parts = tuple(
+            Part(door.digest, door.number, door.of, correlation(values))
+            for door, values in passed
+            if values is not None and door.of
+        )
         keys = await inbox.wanted(self._platform, document)
-        if not open_doors and not keys:
+        if not alone and not parts and not keys:
             await self._keep(event)
             return None
-        arrival = None
-        if keys:  # kept first: a run that it starts began after it came
-            used = bool(open_doors)
-            arrival = await inbox.receive(self._platform, document, keys, used=used)
-        opened = [await self._start(door, event, document) for door in open_doors]
+        return await self._emit(
+            [each async for each in self._done(event, document, alone, parts, keys)]
+        )
+
+    async def _done(
+        self,
+        event: Event,
+        document: dict[str, Any],
+        alone: list[DoorRow],
+        parts: tuple[Part, ...],
+        keys: tuple[tuple[str, str], ...],
+    ) -> AsyncIterator[Opened]:
+        """Yield what is opened by all that an event does.
+
+        It is kept first: a run that it starts began after it came.
+        """
+        platform, arrival = self._platform, None
+        if keys or parts:
+            used = bool(alone)
+            arrival, gathered = await inbox.receive(platform, document, keys, parts, used=used)
+            for each in gathered:
+                _, opened = await gathering.begin(platform, each)
+                yield opened
+        for door in alone:
+            yield await self._start(door, event, document)
         if arrival:
-            opened.append(await inbox.tell(self._platform, arrival))
-        return await self._emit(opened)
+            yield await inbox.tell(platform, arrival)
 
     async def _document(self, event: Event) -> dict[str, Any]:
         """Return the event as a flow sees it: structured JSON with its data resolved."""
@@ -68,9 +97,10 @@ class Door:
             document["data"] = orjson.loads(await self._platform.blobs.fetch(str(ref)))
         return document
 
-    async def _opens(self, door: DoorRow, document: dict[str, Any]) -> bool:
+    async def _opens(self, door: DoorRow, document: dict[str, Any]) -> dict[str, Any] | None:
+        """Return the values of a door's correlation keys; None where it stays shut."""
         condition = _filter(orjson.dumps(door.filter).decode())
-        return await asyncio.to_thread(matches, condition, document, self._platform.jq.evaluate)
+        return await asyncio.to_thread(keys_of, condition, document, self._platform.jq.evaluate)
 
     async def _start(self, door: DoorRow, event: Event, document: dict[str, Any]) -> Opened:
         deployed = await self._platform.deployments.get(door.digest)
@@ -108,4 +138,4 @@ class Door:
 
 @lru_cache(maxsize=1024)
 def _filter(text: str) -> EventFilter:
-    return EventFilter.model_validate_json(text)
+    return filter_of(orjson.loads(text))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from functions.host.assembly import Platform
+    from functions.host.ledger.rows import Gathered, Part
 
 Json = Any
 _PAGE: Final = 500
@@ -33,13 +34,19 @@ async def wanted(platform: Platform, document: dict[str, Json]) -> tuple[tuple[s
 
 
 async def receive(
-    platform: Platform, document: dict[str, Json], keys: tuple[tuple[str, str], ...], *, used: bool
-) -> Arrival:
-    """Keep an event for those who listen and those who will."""
+    platform: Platform,
+    document: dict[str, Json],
+    keys: tuple[tuple[str, str], ...],
+    parts: tuple[Part, ...],
+    *,
+    used: bool,
+) -> tuple[Arrival, list[Gathered]]:
+    """Keep an event for those who listen and those who will; return the sets it makes whole."""
     event = event_key(document["source"], document["id"])
     outcome = await platform.blobs.pack(Outcome(event=document).to_json(), event, "events")
-    arrival = Arrival(event, outcome, platform.clock(), keys, used)
-    return replace(arrival, at=await platform.ledger.receive(arrival))
+    arrival = Arrival(event, outcome, platform.clock(), keys, used, parts)
+    at, gathered = await platform.ledger.receive(arrival)
+    return replace(arrival, at=at), gathered
 
 
 async def tell(platform: Platform, arrival: Arrival) -> Opened:

@@ -14,6 +14,7 @@ from functions.host.ledger.rows import (
     Arrival,
     Entry,
     ForkRow,
+    Part,
     RunStatus,
     ScopeRow,
     Subscription,
@@ -142,8 +143,8 @@ async def test_what_is_correlated_may_have_come_before_the_run(ledger: Ledger) -
 
 async def test_the_first_arrival_counts(ledger: Ledger) -> None:
     """An event that is delivered again came when it came first."""
-    assert await ledger.receive(arrival(at=NOW)) == NOW
-    assert await ledger.receive(arrival(at=NOW + 9)) == NOW
+    assert await ledger.receive(arrival(at=NOW)) == (NOW, [])
+    assert await ledger.receive(arrival(at=NOW + 9)) == (NOW, [])
 
 
 async def test_what_was_consumed_is_not_told_again(ledger: Ledger) -> None:
@@ -233,6 +234,65 @@ async def test_old_events_are_dropped(ledger: Ledger) -> None:
     assert len(await ledger.stale(NOW + 3, 2)) == 2
     await ledger.forget([each.event for each in kept])
     assert [each.event for each in await ledger.stale(NOW + 9, 100)] == ["fresh"]
+
+
+def part(name: str, number: int, at: float = NOW, correlation: str = "") -> Arrival:
+    """Return an event that passes one of two filters of a flow's `schedule.on.all`."""
+    return replace(arrival(name, at, ()), parts=(Part("sha256:a", number, 2, correlation),))
+
+
+async def test_a_set_is_whole_with_its_last_event(ledger: Ledger) -> None:
+    """Of each filter the earliest event counts, each in one set, however often it comes."""
+    sets = []
+    for name, number in (("a1", 0), ("a2", 0), ("b1", 1), ("a1", 0), ("b1", 1), ("b2", 1)):
+        _, made = await ledger.receive(part(name, number, NOW + int(name[1])))
+        sets.append([each.events for each in made])
+    assert sets == [[], [], [("a1", "b1")], [], [], [("a2", "b2")]]
+    assert {each.used for each in await ledger.stale(NOW + 9, 9)} == {True}
+
+
+async def test_a_set_is_of_one_correlation(ledger: Ledger) -> None:
+    """Events of different correlations are in no set together."""
+    await ledger.receive(part("a1", 0, correlation="x"))
+    assert (await ledger.receive(part("b1", 1, correlation="y")))[1] == []
+    [made] = (await ledger.receive(part("b2", 1, correlation="x")))[1]
+    assert (made.digest, made.outcomes) == ("sha256:a", ('{"event":"a1"}', '{"event":"b2"}'))
+
+
+async def test_an_event_counts_for_one_filter(ledger: Ledger) -> None:
+    """One that passes both filters waits for another one."""
+    both = (Part("sha256:a", 0, 2, ""), Part("sha256:a", 1, 2, ""))
+    assert (await ledger.receive(replace(part("a", 0), parts=both)))[1] == []
+    _, made = await ledger.receive(replace(part("b", 0), parts=both))
+    assert [set(each.events) for each in made] == [{"a", "b"}]
+
+
+async def test_a_set_stays_until_its_run_is_started(ledger: Ledger) -> None:
+    """Whoever dies before has left it to the clock."""
+    await ledger.receive(part("a", 0))
+    [made] = (await ledger.receive(part("b", 1)))[1]
+    assert await ledger.gathered(NOW) == []
+    assert await ledger.gathered(NOW + 1) == [replace(made, events=())]
+    await ledger.started(made)
+    assert await ledger.gathered(NOW + 1) == []
+
+
+async def test_sets_are_whole_whoever_comes_last(ledger_url: str) -> None:
+    """Hosts that receive the events of a set at the same time make one set of them."""
+    one, other = open_ledger(ledger_url), open_ledger(ledger_url)
+    try:
+        made = []
+        for number in range(10):
+            name = str(number)
+            received = await asyncio.gather(
+                one.receive(part(f"a{name}", 0, correlation=name)),
+                other.receive(part(f"b{name}", 1, correlation=name)),
+            )
+            made += [each.events for _, sets in received for each in sets]
+        assert made == [(f"a{number}", f"b{number}") for number in range(10)]
+    finally:
+        await one.close()
+        await other.close()
 
 
 async def test_neither_misses_the_other(ledger_url: str) -> None:

@@ -200,3 +200,31 @@ async def test_listens_survive_a_crash(platform: LocalPlatform) -> None:
     assert await platform.publish(event("two", 2)) == 202
     found = await asyncio.gather(*(ended(platform, run) for run in runs))
     assert [sorted(each["n"] for each in run["output"]) for run in found] == [[1, 2]] * 5
+
+
+async def test_events_start_a_run_together(platform: LocalPlatform) -> None:
+    """`all` starts a run for each set of events that correlate, `any` one for each event."""
+    both = """
+schedule:
+  on:
+    all:
+      - {with: {type: t, data: '${ .n > 0 }'}, correlate: {room: {from: .data.room}}}
+      - {with: {type: h}, correlate: {room: {from: .data.room}}}
+do: [{s: {set: '${ {room: $workflow.input[1].data.room, n: [$workflow.input[].data.n]} }'}}]
+"""
+    await platform.deploy(flow("both", both))
+    any_ = "schedule: {on: {any: [{with: {type: t}}, {with: {type: x}}]}}\ndo: [{s: {set: {x: 1}}}]"
+    await platform.deploy(flow("any", any_))
+    for number, kind, room in ((1, "h", 7), (2, "t", 8), (0, "t", 7), (3, "t", "7"), (3, "t", "7")):
+        assert await platform.publish(event(kind, number, room=room)) == 202
+    found: dict[str, list[dict[str, Any]]] = {}
+
+    async def both_started() -> bool:
+        for name in ("both", "any"):
+            _, listed = await platform.api("GET", f"/runs?flow=ear/{name}")
+            found[name] = listed["runs"]
+        ends = {run["status"] for runs in found.values() for run in runs}
+        return ends == {"completed"} and len(found["both"]) == 1 and len(found["any"]) == 3
+
+    await until(both_started, 30, "the runs are started")
+    assert found["both"][0]["output"] == {"room": 7, "n": [3, 1]}

@@ -30,11 +30,7 @@ class Feature:
 
 
 NOT_YET_IN_TASKS: Final[tuple[Feature, ...]] = ()
-NOT_YET_IN_FLOWS: Final = (
-    Feature("schedule.on.all"),
-    Feature("schedule.on.any"),
-    Feature("schedule.on.one.correlate"),
-)
+NOT_YET_IN_FLOWS: Final = (Feature("schedule.on.until"),)
 LANGUAGES: Final = ("jq",)
 SCHEMA_FORMATS: Final = ("json",)
 

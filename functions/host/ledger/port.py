@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         Door,
         Entry,
         FlowRow,
+        Gathered,
         Kept,
         Letter,
         LetterStatus,
@@ -201,8 +202,17 @@ class Listens(Protocol):
     and then looks for what was received. So one of the two sees the other, and no lock is needed.
     """
 
-    async def receive(self, arrival: Arrival) -> float:
-        """Keep an event in the inbox; return when it was received first."""
+    async def receive(self, arrival: Arrival) -> tuple[float, list[Gathered]]:
+        """Keep an event in the inbox; return when it was received first, and the sets it fills.
+
+        Each event is in one set of a flow at most: the earliest of those that correlate.
+        """
+
+    async def gathered(self, before: float) -> list[Gathered]:
+        """Return sets that were whole before a time, and whose run was not started."""
+
+    async def started(self, gathered: Gathered) -> None:
+        """Note that the run of a set is started."""
 
     async def deliver(
         self, arrival: Arrival, key: tuple[str, str], after: tuple[str, str], limit: int

@@ -83,6 +83,39 @@ class Door:
     type: str | None
     """The exact event type it waits for, the index's key; None when it is not a constant."""
     filter: dict[str, Any]
+    number: int = 0
+    of: int = 0
+    """Which of how many filters it is that all need their event; `of` is 0 where one is enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """An event as one of several that start a run together."""
+
+    digest: str
+    number: int
+    of: int
+    """Of the door that it passed."""
+    correlation: str
+    """What the others of its set must have too."""
+
+    @property
+    def shape(self) -> str:
+        """What the inbox has it under."""
+        return f"{self.digest}/{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """A whole set of events, whose run is to be started."""
+
+    id: str
+    """The same for the same events."""
+    digest: str
+    outcomes: tuple[str, ...]
+    """The events, as in `Arrival.outcome`, in the order of the filters."""
+    events: tuple[str, ...] = ()
+    """Their identities; not stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +146,8 @@ class Arrival:
     keys: tuple[tuple[str, str], ...]
     """Shapes that it fits, each with its correlation there."""
     used: bool = False
-    """Whether it has started a run."""
+    """Whether it has started a run by itself."""
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,15 @@
-"""The rows by which listens are told of events; pure, so the same over every implementation."""
+"""What becomes of events in the inbox; pure, so the same over every implementation."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from events.vocabulary import hop_id
-from functions.host.ledger.rows import TaskRow, TaskState
+from events.vocabulary import hop_id, identify
+from functions.host.ledger.rows import Gathered, TaskRow, TaskState
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from functions.host.ledger.rows import Subscription
 
 
@@ -46,3 +48,18 @@ def listen_of(instance: str) -> str:
 def bounds(listen: str) -> tuple[str, str]:
     """Return between which instances the rows lie that tell a listen of events."""
     return f"{listen}~", f"{listen}\x7f"
+
+
+def gathered(digest: str, waiting: Sequence[Sequence[tuple[str, str]]]) -> Gathered | None:
+    """Return the set that the events make which wait for each filter, the earliest first.
+
+    `waiting` has an event's identity and its outcome. None where a filter has no event of its own.
+    """
+    chosen: dict[str, str] = {}
+    for events in waiting:
+        own = next((each for each in events if each[0] not in chosen), None)
+        if own is None:
+            return None
+        chosen[own[0]] = own[1]
+    name = identify("gathered", digest, *chosen)
+    return Gathered(name, digest, tuple(chosen.values()), tuple(chosen))

@@ -131,9 +131,7 @@ def test_what_cannot_be_run_is_refused_here_and_never_later() -> None:
 def test_every_refusal_of_the_table_is_used() -> None:
     """Each row of NOT_YET refuses something: no row is dead."""
     flow_level: list[dict[str, Any]] = [
-        {"schedule": {"on": {"all": []}}},
-        {"schedule": {"on": {"any": []}}},
-        {"schedule": {"on": {"one": {"with": {"type": "t"}, "correlate": {}}}}},
+        {"schedule": {"on": {"any": [], "until": "length > 3"}}},
     ]
     tasks = {
         "auth": {

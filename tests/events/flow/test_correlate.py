@@ -111,13 +111,14 @@ def test_an_exact_type_can_be_indexed(attributes: dict[str, Any], expected: str 
         ({"cron": "* * * * *"}, []),
         ({"on": {"one": {"with": {"type": "a"}}}}, ["a"]),
         ({"on": {"any": [{"with": {"type": "a"}}, {"with": {"type": "b"}}]}}, ["a", "b"]),
-        ({"on": {"all": [{"with": {"type": "a"}}]}}, []),
+        ({"on": {"all": [{"with": {"type": "a"}}]}}, ["a"]),
+        ({"on": {"any": []}}, [None]),
     ],
 )
 def test_the_filters_of_a_flow(
     flow_of: Callable[..., Flow], schedule: Any, types: list[str]
 ) -> None:
-    """One event, or any one of several, starts a run; waiting for all of several comes later."""
+    """One event, any one of several, all of several, or every event starts a run."""
     flow = flow_of(schedule=schedule) if schedule else flow_of()
     assert [each.with_.type for each in correlate.filters_of(flow)] == types
 

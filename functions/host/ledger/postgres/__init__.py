@@ -13,6 +13,7 @@ from functions.host.ledger.claims import Verdict
 from functions.host.ledger.postgres import (
     chronicle,
     flows,
+    gatherings,
     kin,
     letters,
     listens,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         Door,
         Entry,
         FlowRow,
+        Gathered,
         Kept,
         Letter,
         LetterStatus,
@@ -208,8 +210,14 @@ class PostgresLedger:
     ) -> Work | None:
         return await self._write(lambda db: kin.redrive(db, letter, at, edited))
 
-    async def receive(self, arrival: Arrival) -> float:
+    async def receive(self, arrival: Arrival) -> tuple[float, list[Gathered]]:
         return await self._write(lambda db: listens.receive(db, arrival))
+
+    async def gathered(self, before: float) -> list[Gathered]:
+        return await self._read(lambda db: gatherings.waiting(db, before))
+
+    async def started(self, gathered: Gathered) -> None:
+        await self._write(lambda db: gatherings.started(db, gathered.id))
 
     async def deliver(
         self, arrival: Arrival, key: tuple[str, str], after: tuple[str, str], limit: int

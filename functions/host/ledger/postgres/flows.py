@@ -57,8 +57,11 @@ async def deploy(
     )
     if doors:
         await db.cursor().executemany(
-            "INSERT INTO doors (digest, type, filter) VALUES (%s, %s, %s)",
-            [(flow.digest, door.type, orjson.dumps(door.filter).decode()) for door in doors],
+            'INSERT INTO doors (digest, type, filter, number, "of") VALUES (%s, %s, %s, %s, %s)',
+            [
+                (flow.digest, each.type, orjson.dumps(each.filter).decode(), each.number, each.of)
+                for each in doors
+            ],
         )
     if schedule:
         await db.execute(
@@ -127,7 +130,7 @@ async def every(db: Database) -> list[FlowRow]:
 async def doors(db: Database, event_type: str) -> list[Door]:
     """Return the newest versions' doors for a type, and those whose type is no constant."""
     found = await db.execute(
-        "SELECT d.digest, f.namespace, f.name, d.type, d.filter FROM doors d "
+        'SELECT d.digest, f.namespace, f.name, d.type, d.filter, d.number, d."of" FROM doors d '
         "JOIN flows f ON f.digest = d.digest AND f.newest "
         "WHERE d.type = %s OR d.type IS NULL",
         (event_type,),

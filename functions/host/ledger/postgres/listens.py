@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from events.flow.listening import Shape
-from functions.host.ledger.postgres import runs, tasks
+from functions.host.ledger.postgres import gatherings, runs, tasks
 from functions.host.ledger.rows import NEVER, Kept, Subscription
 from functions.host.ledger.told import bounds, told
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from functions.host.ledger.postgres.connections import Database
-    from functions.host.ledger.rows import Arrival, TaskRow, Transition
+    from functions.host.ledger.rows import Arrival, Gathered, TaskRow, Transition
 
 _COLUMNS: Final = ("shape", "correlation", "run", "instance", "scope", "reference", "listener")
 _SUBSCRIPTION: Final = ", ".join(f"s.{name}" for name in _COLUMNS)
@@ -77,16 +77,23 @@ async def end(db: Database, run_id: str, instances: Sequence[str]) -> None:
         )
 
 
-async def receive(db: Database, arrival: Arrival) -> float:
-    """Keep an event under each of its keys."""
+async def receive(db: Database, arrival: Arrival) -> tuple[float, list[Gathered]]:
+    """Keep an event under each of its keys, and see what it makes whole."""
+    await gatherings.hold(db, arrival.parts)
+    rows = [(*key, arrival.used) for key in arrival.keys]
+    rows += [(part.shape, part.correlation, False) for part in arrival.parts]
     await db.cursor().executemany(
         "INSERT INTO inbox (event, shape, correlation, outcome, at, used) "
         "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-        [(arrival.event, *key, arrival.outcome, arrival.at, arrival.used) for key in arrival.keys],
+        [
+            (arrival.event, shape, correlation, arrival.outcome, arrival.at, used)
+            for shape, correlation, used in rows
+        ],
     )
     found = await db.execute("SELECT min(at) FROM inbox WHERE event = %s", (arrival.event,))
     first = await found.fetchone()
-    return float(first[0]) if first else arrival.at
+    made = [await gatherings.gather(db, part, arrival.at) for part in arrival.parts]
+    return float(first[0]) if first else arrival.at, [each for each in made if each]
 
 
 async def deliver(

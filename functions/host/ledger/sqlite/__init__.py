@@ -14,6 +14,7 @@ from functions.host.ledger.rows import TaskState
 from functions.host.ledger.sqlite import (
     chronicle,
     flows,
+    gatherings,
     kin,
     letters,
     listens,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         Door,
         Entry,
         FlowRow,
+        Gathered,
         Kept,
         Letter,
         LetterStatus,
@@ -215,8 +217,14 @@ class SqliteLedger:
     ) -> Work | None:
         return await self._write(lambda db: kin.redrive(db, letter, at, edited))
 
-    async def receive(self, arrival: Arrival) -> float:
+    async def receive(self, arrival: Arrival) -> tuple[float, list[Gathered]]:
         return await self._write(lambda db: listens.receive(db, arrival))
+
+    async def gathered(self, before: float) -> list[Gathered]:
+        return await self._read(lambda db: gatherings.waiting(db, before))
+
+    async def started(self, gathered: Gathered) -> None:
+        await self._write(lambda db: gatherings.started(db, gathered.id))
 
     async def deliver(
         self, arrival: Arrival, key: tuple[str, str], after: tuple[str, str], limit: int

@@ -52,8 +52,11 @@ def deploy(
         ),
     )
     db.executemany(
-        "INSERT INTO doors (digest, type, filter) VALUES (?, ?, ?)",
-        [(flow.digest, door.type, orjson.dumps(door.filter).decode()) for door in doors],
+        "INSERT INTO doors (digest, type, filter, number, of) VALUES (?, ?, ?, ?, ?)",
+        [
+            (flow.digest, each.type, orjson.dumps(each.filter).decode(), each.number, each.of)
+            for each in doors
+        ],
     )
     if schedule:
         db.execute(
@@ -120,12 +123,15 @@ def every(db: sqlite3.Connection) -> list[FlowRow]:
 def doors(db: sqlite3.Connection, event_type: str) -> list[Door]:
     """Return the newest versions' doors for a type, and those whose type is no constant."""
     rows = db.execute(
-        "SELECT d.digest, f.namespace, f.name, d.type, d.filter FROM doors d "
+        "SELECT d.digest, f.namespace, f.name, d.type, d.filter, d.number, d.of FROM doors d "
         "JOIN flows f ON f.digest = d.digest AND f.newest = 1 "
         "WHERE d.type = ? OR d.type IS NULL",
         (event_type,),
     ).fetchall()
-    return [Door(d, n, m, t, orjson.loads(text)) for d, n, m, t, text in rows]
+    return [
+        Door(digest, namespace, name, kind, orjson.loads(text), number, of)
+        for digest, namespace, name, kind, text, number, of in rows
+    ]
 
 
 def _one(db: sqlite3.Connection, where: str, arguments: tuple[str, ...]) -> FlowRow | None:

@@ -9,14 +9,14 @@ import orjson
 
 from events.flow.listening import Shape
 from functions.host.ledger.rows import NEVER, Kept, Subscription
-from functions.host.ledger.sqlite import tasks
+from functions.host.ledger.sqlite import gatherings, tasks
 from functions.host.ledger.told import bounds, told
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from functions.host.ledger.rows import Arrival, TaskRow, Transition
+    from functions.host.ledger.rows import Arrival, Gathered, TaskRow, Transition
 
 _SUBSCRIPTION = "s.shape, s.correlation, s.run, s.instance, s.scope, s.reference, s.listener"
 _NOT_CONSUMED = (
@@ -64,14 +64,20 @@ def end(db: sqlite3.Connection, run_id: str, instances: Sequence[str]) -> None:
         )
 
 
-def receive(db: sqlite3.Connection, arrival: Arrival) -> float:
-    """Keep an event under each of its keys."""
+def receive(db: sqlite3.Connection, arrival: Arrival) -> tuple[float, list[Gathered]]:
+    """Keep an event under each of its keys, and see what it makes whole."""
+    rows = [(*key, arrival.used) for key in arrival.keys]
+    rows += [(part.shape, part.correlation, False) for part in arrival.parts]
     db.executemany(
         "INSERT OR IGNORE INTO inbox VALUES (?, ?, ?, ?, ?, ?)",
-        [(arrival.event, *key, arrival.outcome, arrival.at, arrival.used) for key in arrival.keys],
+        [
+            (arrival.event, shape, correlation, arrival.outcome, arrival.at, used)
+            for shape, correlation, used in rows
+        ],
     )
     first = db.execute("SELECT min(at) FROM inbox WHERE event = ?", (arrival.event,)).fetchone()
-    return float(first[0])
+    found = (gatherings.gather(db, part, arrival.at) for part in arrival.parts)
+    return float(first[0]), [each for each in found if each]
 
 
 def deliver(

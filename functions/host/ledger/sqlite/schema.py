@@ -118,6 +118,12 @@ ALTER TABLE forks ADD COLUMN width INTEGER;
 ALTER TABLE forks ADD COLUMN shared TEXT;
 CREATE INDEX scopes_by_fork ON scopes (run, fork, number) WHERE fork IS NOT NULL;
 """
+_GATHERED: Final = """
+ALTER TABLE doors ADD COLUMN number INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE doors ADD COLUMN of INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX inbox_unused ON inbox (shape, correlation, at) WHERE used = 0;
+CREATE TABLE gathered (id TEXT PRIMARY KEY, digest TEXT, outcomes TEXT, at REAL) WITHOUT ROWID;
+"""
 _MIGRATIONS: Final = (
     _TABLES,
     _SCHEDULES,
@@ -128,6 +134,7 @@ _MIGRATIONS: Final = (
     _LISTENS,
     _ORIGINS,
     _TURNS,
+    _GATHERED,
 )
 """What makes each version from the one before, version 1 first."""
 VERSION: Final = len(_MIGRATIONS)
