@@ -23,7 +23,7 @@ wrk.method = "POST"
 wrk.body = '{"n": 1}'
 wrk.headers["content-type"] = "application/json"
 wrk.headers["ce-specversion"] = "1.0"
-wrk.headers["ce-type"] = "io.serverlessworkflow.bench.v1"
+wrk.headers["ce-type"] = "io.serverlessworkflow.task.bench.v1"
 wrk.headers["ce-source"] = "/bench"
 local n = 0
 request = function()
@@ -40,7 +40,7 @@ kind: Trigger
 metadata: {{name: silent}}
 spec:
   broker: default
-  filter: {{attributes: {{type: io.serverlessworkflow.bench.v1}}}}
+  filter: {{attributes: {{type: io.serverlessworkflow.task.bench.v1}}}}
   subscriber: {{uri: 'http://127.0.0.1:{port}/'}}
   delivery: {{retry: 0, timeout: PT600S}}
 """

@@ -16,6 +16,9 @@ from events.envelope import EnvelopeError, Event, create
 TASK_REQUESTED: Final = "dev.tendril.task.requested.v1"
 OWN_PREFIX: Final = "dev.tendril."
 LIFECYCLE_PREFIX: Final = "io.serverlessworkflow."
+LIFECYCLE_PREFIXES: Final = (f"{LIFECYCLE_PREFIX}workflow.", f"{LIFECYCLE_PREFIX}task.")
+"""What the types of lifecycle events begin with; others of their namespace are anybody's, as in the
+specification's own examples."""
 PING: Final = "dev.knative.sources.ping"
 
 

@@ -11,7 +11,7 @@ import orjson
 from events.envelope import to_structured
 from events.flow.correlate import filter_of, input_of, keys_of
 from events.flow.listening import correlation
-from events.vocabulary import LIFECYCLE_PREFIX, OWN_PREFIX, PING, identify
+from events.vocabulary import LIFECYCLE_PREFIXES, OWN_PREFIX, PING, identify
 from functions.flow import gathering, inbox
 from functions.flow.starting import start
 from functions.host.hops import hop_message
@@ -45,7 +45,7 @@ class Door:
         if event.type == PING and event.source.endswith(_TICK):
             await self._clock.tick()
             return None
-        if event.type.startswith((OWN_PREFIX, LIFECYCLE_PREFIX)):
+        if event.type.startswith((OWN_PREFIX, *LIFECYCLE_PREFIXES)):
             return None
         document = await self._document(event)
         doors = await self._platform.ledger.doors(event.type)

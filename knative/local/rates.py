@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from typing import TYPE_CHECKING, Final
 
-from events.vocabulary import LIFECYCLE_PREFIX, OWN_PREFIX
+from events.vocabulary import LIFECYCLE_PREFIXES, OWN_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from events.envelope import Event
 
-_FREE: Final = (OWN_PREFIX, LIFECYCLE_PREFIX)
+_FREE: Final = (OWN_PREFIX, *LIFECYCLE_PREFIXES)
 MAX_SOURCES: Final = 10_000
 """Buckets kept; the one used longest ago goes first, which is most likely full again."""
 

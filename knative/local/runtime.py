@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import uvloop
 
-from events.vocabulary import LIFECYCLE_PREFIX
+from events.vocabulary import LIFECYCLE_PREFIXES
 from knative import toolsets
 from knative.local import memory, wiring
 from knative.local.activator import Activator
@@ -148,7 +148,8 @@ def _activator(plan: Plan, url: str, planted: Planted) -> Activator:
 def _environment(plan: Plan) -> dict[str, str]:
     """Return what services inherit; where no Trigger could hear lifecycle events, none are told."""
     triggers = wiring.triggers(plan.resources)
-    if all(each.filter.excludes("type", LIFECYCLE_PREFIX) for each in triggers):
+    heard = ((each, prefix) for each in triggers for prefix in LIFECYCLE_PREFIXES)
+    if all(trigger.filter.excludes("type", prefix) for trigger, prefix in heard):
         return os.environ | {"TENDRIL_LIFECYCLE": "off"}
     return dict(os.environ)
 

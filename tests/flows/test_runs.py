@@ -32,13 +32,13 @@ do:
         event:
           with:
             source: https://shop.example
-            type: com.example.order.counted
+            type: io.serverlessworkflow.samples.counted.v1
             data: {n: '${ .n }'}
       output: {as: .data}
 """
 HEARS = """
 document: {dsl: '1.0.3', namespace: test, name: counted, version: '1.0.0'}
-schedule: {on: {one: {with: {type: com.example.order.counted}}}}
+schedule: {on: {one: {with: {type: io.serverlessworkflow.samples.counted.v1}}}}
 do:
   - b: {call: pong, with: {n: '${ .[0].data.n }'}}
 """
@@ -153,7 +153,10 @@ async def test_an_idempotency_key_starts_one_run(platform: LocalPlatform) -> Non
 
 
 async def test_an_event_starts_runs_and_runs_emit_events(platform: LocalPlatform) -> None:
-    """An event opens one flow's door, whose own event opens the next; repeats change nothing."""
+    """An event opens one flow's door, whose own event opens the next; repeats change nothing.
+
+    Its type is of the DSL's namespace, as in the DSL's examples, and yet no lifecycle event.
+    """
     await platform.deploy(ON_EVENT)
     await platform.deploy(HEARS)
     assert await platform.publish(event(1)) == 202

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from events.flow.place import Place
 from events.flow.rules.filters import filters_of
 from events.flow.timetable import wrong
-from events.vocabulary import LIFECYCLE_PREFIX, OWN_PREFIX
+from events.vocabulary import LIFECYCLE_PREFIXES, OWN_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,7 @@ def unkeepable(parsed: Parsed) -> Iterator[Words]:
     yield from _apart(parsed.definition.get("schedule", {}).get("on", {}).get("all"))
     for filtered, wanted in filters_of(parsed):
         kind = wanted["with"].get("type")
-        if isinstance(kind, str) and kind.startswith((OWN_PREFIX, LIFECYCLE_PREFIX)):
+        if isinstance(kind, str) and kind.startswith((OWN_PREFIX, *LIFECYCLE_PREFIXES)):
             place = Place((*filtered.path, "with", "type"), filtered.task)
             reason = "the platform's own events, those of this prefix, are for no flow"
             yield place, f"{place}: '{kind}' never comes: {reason}"
