@@ -74,7 +74,10 @@ QUICK = [
     ("compete", "a crash"),
 ]
 THOROUGH = [
-    (name, mishap) for name in ("compete", "join") for mishap in MISHAPS if mishap != "a crash"
+    (name, mishap)
+    for name in ("compete", "join")
+    for mishap in MISHAPS
+    if (name, mishap) not in QUICK
 ]
 
 
