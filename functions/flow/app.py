@@ -9,6 +9,7 @@ from functions.flow import flows_api, letters_api, runs_api
 from functions.flow.clock import Clock
 from functions.flow.door import Door
 from functions.flow.herald import Herald
+from functions.flow.retention import Retention
 from functions.flow.watch import Watch
 from functions.host.assembly import opened
 from functions.host.serve import service
@@ -26,7 +27,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.platform = platform
         app.state.ready = platform.ledger.ready
         app.state.watch = Watch(platform.ledger)
-        async with Herald(platform), Clock(platform) as clock:
+        async with Herald(platform), Retention(platform), Clock(platform) as clock:
             app.state.clock = clock
             app.state.take = Door(platform, clock).take
             yield

@@ -11,6 +11,7 @@ import orjson
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
+from functions.flow import records
 from functions.flow.flows_api import unknown_flow
 from functions.flow.starting import start
 from functions.flow.views import (
@@ -119,8 +120,8 @@ async def show_run(request: Request, run_id: str) -> RunDetail:
 async def show_tasks(request: Request, run_id: str) -> dict[str, list[TaskView]]:
     """Show what tools were asked for, and what each answered; the first request first."""
     platform: Platform = request.app.state.platform
-    await _known(platform, run_id)
-    rows = [row for row in await platform.ledger.tasks(run_id) if row.tool]
+    run = await _known(platform, run_id)
+    rows = [row for row in await records.tasks_of(platform, run) if row.tool]
     return {"tasks": [await task_view(row, platform.blobs) for row in rows]}
 
 
@@ -128,8 +129,8 @@ async def show_tasks(request: Request, run_id: str) -> dict[str, list[TaskView]]
 async def show_history(request: Request, run_id: str, after: int = 0) -> dict[str, list[EntryView]]:
     """Show what happened, in order."""
     platform: Platform = request.app.state.platform
-    await _known(platform, run_id)
-    entries = await platform.ledger.history(run_id, after)
+    run = await _known(platform, run_id)
+    entries = await records.history_of(platform, run, after)
     return {"history": [entry_view(seq, entry) for seq, entry in entries]}
 
 
@@ -140,16 +141,14 @@ async def follow_run(
     """Stream a run's history as server-sent events until it ends."""
     platform: Platform = request.app.state.platform
     run = await _known(platform, run_id)
-    stream = _stream(platform, run_id, last_event_id, ended=run.status in _ENDED)
+    stream = _stream(platform, run, last_event_id)
     return StreamingResponse(stream, media_type="text/event-stream")
 
 
-async def _stream(
-    platform: Platform, run_id: str, after: int, *, ended: bool
-) -> AsyncIterator[bytes]:
-    pause, silent = 0.01, 0.0
+async def _stream(platform: Platform, run: RunRow, after: int) -> AsyncIterator[bytes]:
+    pause, silent, ended = 0.01, 0.0, run.status in _ENDED
     while True:
-        entries = await platform.ledger.history(run_id, after)
+        entries = await records.history_of(platform, run, after)
         if ended and not entries:
             return  # a client that comes again after the last entry has seen all there is
         for seq, entry in entries:
@@ -206,7 +205,7 @@ async def _steered(
 
 
 async def _known(platform: Platform, run_id: str) -> RunRow:
-    run = await platform.ledger.run(run_id)
+    run = await records.run_of(platform, run_id)
     if run is None:
         raise _unknown(run_id)
     return run

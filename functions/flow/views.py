@@ -76,6 +76,10 @@ class RunView(BaseModel):
     startedAt: str | None = None  # noqa: N815 - JSON's case
     endedAt: str | None = None  # noqa: N815 - JSON's case
     parent: ParentView | None = Field(None, description="the run that started it, if one did")
+    archived: bool = Field(
+        default=False,
+        description="whether the archive has it; a list then shows neither input nor output",
+    )
 
 
 class OpenView(BaseModel):
@@ -180,6 +184,7 @@ async def run_view(row: RunRow, blobs: Blobs) -> RunView:
         parent=ParentView(run=row.parent, instance=row.caller, awaits=row.awaited)
         if row.parent
         else None,
+        archived=row.archived,
     )
 
 

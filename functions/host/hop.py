@@ -69,8 +69,10 @@ class Worker:
         hop = read_hop(event)
         cold, self._cold = self._cold, False
         claim = await self._ledger.claim(hop, now=self._clock(), lease=self._lease, cold=cold)
-        if claim.verdict is Verdict.FORGED or claim.work is None:
+        if claim.verdict is Verdict.FORGED:
             raise Refused(403, "Not a task of this platform", claim.reason)
+        if claim.work is None:
+            return None
         if claim.verdict is Verdict.CLAIM:
             return await self._work(claim.work, hop, claim.scope)
         if claim.verdict is Verdict.SETTLE:

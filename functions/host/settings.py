@@ -58,6 +58,14 @@ class Settings(BaseSettings):
         86_400.0, description="seconds an event is kept for runs that will listen to it"
     )
     unmatched_kept: int = Field(1_000, description="events kept that no flow waited for")
+    retention: float = Field(
+        604_800.0,
+        ge=0,
+        description="seconds a run stays in the ledger after its end; then the archive has it",
+    )
+    archive_retention: float = Field(
+        0.0, ge=0, description="seconds the archive keeps a run after its end; 0: for ever"
+    )
     ledger_max_pages: int = Field(0, description="SQLite max_page_count of the ledger; 0: no limit")
     lifecycle: Literal["off", "workflows", "all"] = Field(
         "workflows", description="lifecycle events of the DSL: off, of workflows, or of tasks too"

@@ -212,7 +212,7 @@ async def _outgoing(emission: EventEmission, run: RunRow, blobs: Blobs) -> Outgo
     attributes.pop("specversion", None)
     data: Any = None
     if emission.has_data:
-        packed = await blobs.pack(emission.data, attributes["id"], "events")
+        packed = await blobs.pack(emission.data, run.id, "events")
         attributes.setdefault("datacontenttype", "application/json")
         if packed.startswith("@"):
             attributes["dataref"] = packed[1:]

@@ -143,6 +143,22 @@ class Runs(Protocol):
         A run that ended stays as it is.
         """
 
+    async def done_with(self, before: float, limit: int) -> list[str]:
+        """Return runs that ended by `before` and that nothing can happen to any more.
+
+        They have no open dead letter, nothing to send, started no run that is not archived, and no
+        run that goes on takes results over from them.
+        """
+
+    async def archive(self, run_id: str, before: float) -> bool:
+        """Keep of a run that is done with no more than its row; False: it is not, or was."""
+
+    async def archived(self, before: float, limit: int) -> list[str]:
+        """Return archived runs that ended by `before`, those that ended first."""
+
+    async def erase(self, run_ids: Sequence[str]) -> None:
+        """Delete the rows of archived runs."""
+
     async def history(self, run_id: str, after: int) -> list[tuple[int, Entry]]:
         """Return the numbered history after entry `after`."""
 

@@ -206,6 +206,8 @@ class RunRow:
     """How many runs are above this one."""
     origin: str | None = None
     """The run of an older version of the flow that this one redrives, if it does."""
+    archived: bool = False
+    """Whether this row is all that the ledger keeps of it."""
 
 
 @dataclass(frozen=True, slots=True)

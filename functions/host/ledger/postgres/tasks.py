@@ -101,6 +101,8 @@ async def offer(db: Database, rows: Sequence[TaskRow]) -> None:
 async def claim(db: Database, hop: Hop, now: float, lease: float, *, cold: bool) -> Claim:
     """Decide, and take the lease when the verdict says so."""
     work, scope = await held(db, hop.run, hop.instance)
+    if work is None and (run := await runs.by_id(db, hop.run)) and run.archived:
+        return Claim(Verdict.NOTHING, reason="the run is over and archived")
     verdict, reason = decide(work, hop, now)
     if verdict is not Verdict.CLAIM or work is None:
         return Claim(verdict, work, reason)

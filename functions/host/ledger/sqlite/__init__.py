@@ -19,6 +19,7 @@ from functions.host.ledger.sqlite import (
     letters,
     listens,
     origins,
+    retention,
     runs,
     tasks,
 )
@@ -159,6 +160,18 @@ class SqliteLedger:
 
     async def cancel(self, run_id: str, at: float) -> RunRow | None:
         return await self._write(lambda db: runs.cancel(db, run_id, at))
+
+    async def done_with(self, before: float, limit: int) -> list[str]:
+        return await self._read(lambda db: retention.done_with(db, before, limit))
+
+    async def archive(self, run_id: str, before: float) -> bool:
+        return await self._write(lambda db: retention.archive(db, run_id, before))
+
+    async def archived(self, before: float, limit: int) -> list[str]:
+        return await self._read(lambda db: retention.archived(db, before, limit))
+
+    async def erase(self, run_ids: Sequence[str]) -> None:
+        await self._write(lambda db: retention.erase(db, run_ids))
 
     async def history(self, run_id: str, after: int) -> list[tuple[int, Entry]]:
         return await self._read(lambda db: runs.history(db, run_id, after))

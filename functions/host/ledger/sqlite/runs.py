@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ", ".join(RUN)
 _COLUMNS_OF_A_ROW = ", ".join(f"json_extract(value, '$[{i}]')" for i in range(5))
-_AWAITED = RUN.index("awaited")
+_AWAITED, _ARCHIVED = RUN.index("awaited"), RUN.index("archived")
 _ENDED = (RunStatus.COMPLETED, RunStatus.FAULTED, RunStatus.CANCELLED)
 
 
@@ -28,7 +28,7 @@ def read(row: Sequence[Any]) -> RunRow:
     values = list(row)
     values[6] = RunStatus(values[6])
     values[9] = orjson.loads(values[9]) if values[9] else None
-    values[_AWAITED] = bool(values[_AWAITED])
+    values[_AWAITED], values[_ARCHIVED] = bool(values[_AWAITED]), bool(values[_ARCHIVED])
     return RunRow(*values)
 
 

@@ -18,6 +18,7 @@ RUN: Final = (
     "id", "digest", "namespace", "name", "version", "machine", "status", "input", "output",
     "error", "started_at", "ended_at", "trace", "steps", "parent", "caller", "awaited", "depth",
     "origin",
+    "archived",
 )  # fmt: skip
 """The columns of a run, in the order of RunRow's fields."""
 
@@ -124,6 +125,10 @@ ALTER TABLE doors ADD COLUMN of INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX inbox_unused ON inbox (shape, correlation, at) WHERE used = 0;
 CREATE TABLE gathered (id TEXT PRIMARY KEY, digest TEXT, outcomes TEXT, at REAL) WITHOUT ROWID;
 """
+_RETENTION: Final = """
+ALTER TABLE runs ADD COLUMN archived INTEGER DEFAULT 0;
+CREATE INDEX runs_by_end ON runs (archived, ended_at) WHERE ended_at IS NOT NULL;
+"""
 _MIGRATIONS: Final = (
     _TABLES,
     _SCHEDULES,
@@ -135,6 +140,7 @@ _MIGRATIONS: Final = (
     _ORIGINS,
     _TURNS,
     _GATHERED,
+    _RETENTION,
 )
 """What makes each version from the one before, version 1 first."""
 VERSION: Final = len(_MIGRATIONS)

@@ -89,6 +89,8 @@ def offer(db: sqlite3.Connection, rows: Sequence[TaskRow]) -> None:
 def claim(db: sqlite3.Connection, hop: Hop, now: float, lease: float, cold: bool) -> Claim:
     """Decide, and take the lease when the verdict says so."""
     work, scope = _with_scope(db, hop.run, hop.instance)
+    if work is None and (run := runs.by_id(db, hop.run)) and run.archived:
+        return Claim(Verdict.NOTHING, reason="the run is over and archived")
     verdict, reason = decide(work, hop, now)
     if verdict is not Verdict.CLAIM or work is None:
         return Claim(verdict, work, reason)

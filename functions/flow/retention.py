@@ -1,0 +1,85 @@
+"""What becomes of runs that ended: the archive gets them, and in the end nobody has them.
+
+The row of an archived run stays in the ledger as long as the archive has the run, so that the
+event that started it starts no second one. Every step can be done again: several replicas may
+do this at once, and one that dies in between has lost nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import TYPE_CHECKING, Final, Self
+
+from events.errors import RetryableError
+from functions.flow.archive import Archive, Kept
+from functions.host.ledger import LedgerUnavailable
+
+if TYPE_CHECKING:
+    from functions.host.assembly import Platform
+
+log = logging.getLogger(__name__)
+_BATCH: Final = 100
+_LONGEST: Final = 60.0
+"""Seconds between two looks; shorter where runs stay for less than ten minutes."""
+
+
+class Retention:
+    """Archives and forgets while it is entered; `tick` does one look's work."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._ledger, self._clock = platform.ledger, platform.clock
+        self._archive = Archive(platform.objects, platform.blobs)
+        settings = platform.settings
+        self._kept, self._archived = settings.retention, settings.archive_retention
+        self._pause = max(settings.sweep_interval, min(_LONGEST, self._kept / 10))
+        self._loop: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.create_task(self._run(), name="retention")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._loop:
+            self._loop.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._loop
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(self._pause)
+            try:
+                while await self.tick() == _BATCH:
+                    pass
+            except (LedgerUnavailable, RetryableError) as error:
+                log.warning("runs that ended stay in the ledger for now: %s", error)
+            except Exception:
+                log.exception("archiving failed; it goes on at the next look")
+
+    async def tick(self) -> int:
+        """Archive the runs whose time in the ledger is over; return how many there were."""
+        now = self._clock()
+        await self._forget(now)
+        due = await self._ledger.done_with(now - self._kept, _BATCH)
+        for run_id in due:
+            await self._move(run_id, now - self._kept)
+        return len(due)
+
+    async def _move(self, run_id: str, before: float) -> None:
+        run = await self._ledger.run(run_id)
+        if run is None or run.archived:
+            return
+        tasks = await self._ledger.tasks(run_id)
+        await self._archive.put(Kept(run, tasks, await self._ledger.history(run_id, 0)))
+        if await self._ledger.archive(run_id, before):
+            await self._archive.clear(run_id)
+
+    async def _forget(self, now: float) -> None:
+        if not self._archived:
+            return
+        while over := await self._ledger.archived(now - self._archived, _BATCH):
+            for run_id in over:
+                await self._archive.clear(run_id)
+                await self._archive.delete(run_id)
+            await self._ledger.erase(over)
