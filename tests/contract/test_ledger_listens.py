@@ -14,6 +14,8 @@ from functions.host.ledger.rows import (
     Arrival,
     Entry,
     ForkRow,
+    Letter,
+    LetterStatus,
     Part,
     RunStatus,
     ScopeRow,
@@ -22,7 +24,7 @@ from functions.host.ledger.rows import (
     TaskState,
     Transition,
 )
-from tests.contract.test_ledger import NOW, flow, row, run
+from tests.contract.test_ledger import NOW, after, flow, recorded, row, run
 
 if TYPE_CHECKING:
     from functions.host.ledger import Ledger
@@ -220,6 +222,36 @@ async def test_a_suspended_run_is_told_and_stands_still(ledger: Ledger) -> None:
     assert await due(ledger, 1e12) == []
     await ledger.resume("r1", NOW + 50)
     assert await due(ledger, NOW + 50) == [f"{LISTEN}~e{number}" for number in (1, 2, 3)]
+
+
+async def test_a_run_that_goes_on_for_another_hears_what_came_for_it(ledger: Ledger) -> None:
+    """What came since the first of them began, though the first one consumed it."""
+    await ledger.open(run(), began(LISTEN))
+    await told(ledger, arrival("e1", NOW + 1))
+    [row] = [each for each in await ledger.tasks("r1") if each.state is TaskState.RECORDED]
+    assert await ledger.transit(heard(row))
+    second = replace(run("r2"), origin="r1", started_at=NOW + 5)
+    await ledger.open(second, began(LISTEN, run_id="r2"))
+    third = replace(run("r3"), origin="r2", started_at=NOW + 9)
+    await ledger.open(third, began(LISTEN, run_id="r3"))
+    for name in ("r2", "r3"):
+        found = await ledger.look(listen(run_id=name), 10)
+        assert [each.instance for each in found] == [f"{LISTEN}~e1"]
+
+
+async def test_a_faulted_run_keeps_what_it_was_told_for_its_redrive(ledger: Ledger) -> None:
+    """Events that came before and after the fault are due once the run goes on."""
+    call = row(instance="/do/1/c#1")
+    await ledger.open(run(), replace(began(LISTEN), requests=(call,)))
+    await looked(ledger)
+    await told(ledger, arrival("e1", NOW + 1))
+    task = await recorded(ledger, call)
+    letter = Letter("l", LetterStatus.OPEN, "no", 500, NOW, "", {"id": "e"}, "r1", task.instance)
+    assert await ledger.transit(after(task, ended=RunStatus.FAULTED, error={}, letter=letter))
+    await told(ledger, arrival("e2", NOW + 2))
+    assert await due(ledger, 1e12) == []
+    assert await ledger.redrive(letter, NOW + 9, None)
+    assert await due(ledger, NOW + 9) == [f"{LISTEN}~e1", f"{LISTEN}~e2", call.instance]
 
 
 async def test_old_events_are_dropped(ledger: Ledger) -> None:

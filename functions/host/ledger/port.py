@@ -243,8 +243,9 @@ class Listens(Protocol):
     async def look(self, listen: TaskRow, limit: int) -> list[TaskRow]:
         """Tell a listen of what was received, the earliest first; return the rows, RECORDED.
 
-        That is what came since its run began, or at any time where it expects a correlation, and
-        what its listener has not consumed. With fewer than `limit` rows it is due no more.
+        That is what came since its run began (or the one that it goes on for), or at any time where
+        it expects a correlation, and what its listener has not consumed. With fewer than `limit`
+        rows it is due no more.
         """
 
     async def stale(self, before: float, limit: int) -> list[Kept]:

@@ -29,6 +29,12 @@ _NOT_CONSUMED: Final = (
     "NOT EXISTS (SELECT 1 FROM consumed c "
     "WHERE c.run = s.run AND c.listener = s.listener AND c.event = {event})"
 )
+_LINE: Final = (
+    "WITH RECURSIVE line (id, origin, started_at) AS "
+    "(SELECT id, origin, started_at FROM runs WHERE id = %s UNION ALL "
+    "SELECT r.id, r.origin, r.started_at FROM runs r JOIN line l ON r.id = l.origin)"
+)
+"""A run, and those that it goes on for: their events are its own."""
 
 
 async def shape(db: Database, shapes: Sequence[Shape]) -> None:
@@ -118,9 +124,9 @@ async def look(db: Database, listen: TaskRow, limit: int) -> list[TaskRow]:
     """Tell a listen of what came before."""
     await runs.hold(db, listen.run)
     own = await db.execute(
-        f"SELECT {_SUBSCRIPTION}, r.started_at FROM subscriptions s JOIN runs r ON r.id = s.run "  # noqa: S608
-        "WHERE s.run = %s AND s.instance = %s",
-        (listen.run, listen.instance),
+        f"{_LINE} SELECT {_SUBSCRIPTION}, (SELECT min(started_at) FROM line) "  # noqa: S608
+        "FROM subscriptions s WHERE s.run = %s AND s.instance = %s",
+        (listen.run, listen.run, listen.instance),
     )
     found: dict[str, TaskRow] = {}
     for *columns, started in await own.fetchall():

@@ -23,6 +23,12 @@ _NOT_CONSUMED = (
     "NOT EXISTS (SELECT 1 FROM consumed c "
     "WHERE c.run = s.run AND c.listener = s.listener AND c.event = {event})"
 )
+_LINE = (
+    "WITH RECURSIVE line (id, origin, started_at) AS "
+    "(SELECT id, origin, started_at FROM runs WHERE id = ? UNION ALL "
+    "SELECT r.id, r.origin, r.started_at FROM runs r JOIN line l ON r.id = l.origin)"
+)
+"""A run, and those that it goes on for: their events are its own."""
 
 
 def shape(db: sqlite3.Connection, shapes: Sequence[Shape]) -> None:
@@ -103,9 +109,9 @@ def deliver(
 def look(db: sqlite3.Connection, listen: TaskRow, limit: int) -> list[TaskRow]:
     """Tell a listen of what came before."""
     own = db.execute(
-        f"SELECT {_SUBSCRIPTION}, r.started_at FROM subscriptions s JOIN runs r ON r.id = s.run "  # noqa: S608
-        "WHERE s.run = ? AND s.instance = ?",
-        (listen.run, listen.instance),
+        f"{_LINE} SELECT {_SUBSCRIPTION}, (SELECT min(started_at) FROM line) "  # noqa: S608
+        "FROM subscriptions s WHERE s.run = ? AND s.instance = ?",
+        (listen.run, listen.run, listen.instance),
     ).fetchall()
     found: dict[str, TaskRow] = {}
     for *columns, started in own:
