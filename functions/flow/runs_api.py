@@ -18,8 +18,9 @@ from functions.flow.views import (
     EntryView,
     RunDetail,
     RunView,
-    TaskView,
+    TasksView,
     entry_view,
+    heard_view,
     run_detail,
     run_view,
     task_view,
@@ -117,12 +118,16 @@ async def show_run(request: Request, run_id: str) -> RunDetail:
 
 
 @router.get("/runs/{run_id}/tasks")
-async def show_tasks(request: Request, run_id: str) -> dict[str, list[TaskView]]:
+async def show_tasks(request: Request, run_id: str) -> TasksView:
     """Show what tools were asked for, and what each answered; the first request first."""
     platform: Platform = request.app.state.platform
     run = await _known(platform, run_id)
-    rows = [row for row in await records.tasks_of(platform, run) if row.tool]
-    return {"tasks": [await task_view(row, platform.blobs) for row in rows]}
+    rows = await records.tasks_of(platform, run)
+    heard = [await heard_view(row, platform.blobs) for row in rows]
+    return TasksView(
+        tasks=[await task_view(row, platform.blobs) for row in rows if row.tool],
+        heard=[each for each in heard if each],
+    )
 
 
 @router.get("/runs/{run_id}/history")

@@ -114,6 +114,14 @@ class RunDetail(RunView):
     )
 
 
+class HeardView(BaseModel):
+    """One event that a task which listens was told of; the history says whether it wanted it."""
+
+    task: str
+    at: str | None = Field(description="when the event came")
+    event: dict[str, Any]
+
+
 class TaskView(BaseModel):
     """One task that a tool was asked for, as it was rendered, and what became of it."""
 
@@ -129,6 +137,13 @@ class TaskView(BaseModel):
         description="`output`, or `error` (RFC 7807); null where no outcome stands: the task is "
         "out, or was closed before its time"
     )
+
+
+class TasksView(BaseModel):
+    """What a run asked for, and which events came for it."""
+
+    tasks: list[TaskView]
+    heard: list[HeardView]
 
 
 class EntryView(BaseModel):
@@ -236,6 +251,17 @@ async def _open_view(task: TaskRow, child: ChildView | None, blobs: Blobs) -> Op
         child=child,
         events=await blobs.unpack(task.input) if listens else None,
     )
+
+
+async def heard_view(row: TaskRow, blobs: Blobs) -> HeardView | None:
+    """Show an event that a listen was told of; None for every other row."""
+    if row.tool or not row.outcome:
+        return None
+    outcome = Outcome.from_json(await blobs.unpack(row.outcome))
+    if outcome.event is None:
+        return None
+    at = moment(row.requested_at, "microseconds")
+    return HeardView(task=row.reference, at=at, event=outcome.event)
 
 
 async def task_view(row: TaskRow, blobs: Blobs) -> TaskView:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.local_platform import until
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -34,6 +36,13 @@ do:
   - tell:
       emit: {event: {with: {source: 'https://x.test/f', type: com.example.told, data: '${ . }'}}}
       output: {as: .data}
+"""
+ASKING = """
+document: {dsl: '1.0.3', namespace: test, name: asking, version: '1.0.0'}
+do:
+  - both: {run: {workflow: {namespace: test, name: both, version: '1.0.0', input: {n: 1}}}}
+  - approve: {listen: {to: {one: {with: {type: com.example.approved}}}}}
+  - tell: {set: {by: '${ .[0].by }'}}
 """
 TEST = """
 flow: both.yaml
@@ -76,7 +85,17 @@ async def test_recorded_and_taken_from_runs(platform: LocalPlatform, tmp_path: P
     assert (await platform.api("GET", "/deadletters"))[1] == {"deadletters": []}
 
     await platform.deploy(FLOW)
+    await platform.deploy(ASKING)
     runs = [await platform.run("test/both", {"n": n}) for n in (1, "many")]
+    runs.append(await platform.run("test/asking", wait=0))
+    approved = {"specversion": "1.0", "id": "a", "source": "/t", "type": "com.example.approved"}
+    assert await platform.publish({**approved, "data": {"by": "Ada"}}) == 202
+
+    async def ended() -> bool:
+        _, run = await platform.api("GET", f"/runs/{runs[-1]['id']}")
+        return bool(run["output"] == {"by": "Ada"})
+
+    await until(ended, 30, "the approval was heard")
     for index, run in enumerate(runs):
         file = tmp_path / f"{index}.test.yaml"
         written = await tendril(
@@ -86,7 +105,7 @@ async def test_recorded_and_taken_from_runs(platform: LocalPlatform, tmp_path: P
     platform.stop()
     played = await tendril(platform, tmp_path, "test", "--json")
     told = json.loads(played.stdout)
-    assert (told["passed"], told["failed"]) == (4, 0)
+    assert (told["passed"], told["failed"]) == (5, 0)
 
 
 async def test_a_runs_tasks_are_shown(platform: LocalPlatform) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import isodate
@@ -16,14 +17,15 @@ from events.flow.rehearsal.differences import differences
 from events.flow.rehearsal.recording import MissingAnswer
 from events.flow.rehearsal.script import span
 from events.flow.rehearsal.stage import RUN, Stage
+from events.flow.rehearsal.troupe import MissingFlow, Troupe
 from events.flow.steps import Running, ScopeFaulted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator, Sequence
 
+    from events.flow.rehearsal.recording import Prompter
     from events.flow.rehearsal.script import Case, Expected
-    from events.flow.rehearsal.stage import Answer
-    from events.flow.steps import Evaluate, ScopeCompleted, TaskRequest
+    from events.flow.steps import Evaluate, ScopeCompleted
     from events.flow.syntax import Flow
 
     Status = ScopeCompleted | ScopeFaulted | Running
@@ -56,30 +58,49 @@ class Verdict:
 
 
 def rehearse(
-    flow: Flow, case: Case, evaluate: Evaluate, answer: Callable[[TaskRequest], Answer]
+    flow: Flow, case: Case, evaluate: Evaluate, prompter: Prompter, flows: Sequence[Flow] = ()
 ) -> Verdict:
-    """Play a case on a flow, and judge it."""
-    stage = Stage(flow, evaluate, answer, case.input, case.run or RUN, case.began)
-    lost = list(_begin(stage, case))
-    if lost:
-        return Verdict(case, stage, tuple(lost))
+    """Play a case on a flow, together with the `flows` that it runs, and judge it."""
+    stage = Stage(flow, evaluate, prompter, case.input, case.run or RUN, case.began)
+    stage.child = Troupe(flows, stage, prompter)
+    unopened = list(_begin(stage, case))
+    if unopened:
+        return Verdict(case, stage, tuple(unopened))
     try:
         status = stage.play()
     except MissingAnswer as missing:
         return Verdict(case, stage, missing=missing)
-    return Verdict(case, stage, tuple(_judged(case.expect, stage, status)))
+    except MissingFlow as missing:
+        return Verdict(case, stage, (Failure("flows", (str(missing),)),))
+    judged = _judged(case.expect, stage, status)
+    return Verdict(case, stage, (*_unheard(stage, case), *judged))
 
 
 def _begin(stage: Stage, case: Case) -> Iterator[Failure]:
-    """Let the first event start a flow that events start; nobody hears any other."""
-    events = [_event(each.event, index) for index, each in enumerate(case.events or ())]
+    """Have the events come; the first one starts a flow that events start."""
     doors = filters_of(stage.flow)
-    if doors and "input" not in case.model_fields_set and events:
-        if not any(matches(door, events[0], stage.evaluate) for door in doors):
-            yield Failure("events/0", ("no filter under schedule.on lets it start the flow",))
-        stage.input = input_of(events.pop(0))
-    for event in events:
-        yield Failure("events", (f"nothing waits for the event of type {event['type']}",))
+    for index, each in enumerate(case.events or ()):
+        event = _event(each.event, index)
+        if doors and index == 0 and "input" not in case.model_fields_set:
+            if not any(matches(door, event, stage.evaluate) for door in doors):
+                yield Failure("events/0", ("no filter under schedule.on lets it start the flow",))
+            stage.input = input_of(event)
+        else:
+            stage.events.append((stage.began + span(each.at), event))
+    stage.events.sort(key=itemgetter(0))
+
+
+def _unheard(stage: Stage, case: Case) -> Iterator[Failure]:
+    """Say of which events it is not true that a task consumed them, or that none did."""
+    consumed = [each.detail for each in stage.records if each.kind == "event.heard"]
+    heard = {(each["source"], each["id"]) for each in consumed}
+    coming = {(event["source"], event["id"]) for _, event in stage.events}
+    for index, each in enumerate(case.events or ()):
+        event = _event(each.event, index)
+        key = event["source"], event["id"]
+        if key in coming and (key in heard) is (each.heard is False):
+            what = "a task consumed it" if key in heard else "no task listened for it"
+            yield Failure(f"events/{index}", (f"{what}: {event['type']}",))
 
 
 def _event(given: dict[str, Json], index: int) -> dict[str, Json]:

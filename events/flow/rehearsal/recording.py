@@ -33,6 +33,8 @@ class Asked:
     input: Json
     reference: str = ""
     """The task that asked."""
+    secret: bool = False
+    """Whether its host would have put secrets into it."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -53,7 +55,8 @@ def asked(request: TaskRequest, catalog: Catalog) -> Asked:
     version = f":{request.version}" if request.version else ""
     function = catalog.resolve(f"{request.function}{version}")
     major = function.version.split(".", 1)[0]
-    return Asked(f"{function.name}:{major}", request.input, request.reference)
+    secret = request.late is not None
+    return Asked(f"{function.name}:{major}", request.input, request.reference, secret)
 
 
 class Recording:
@@ -91,10 +94,9 @@ class Prompter:
 
     def __call__(self, request: TaskRequest) -> Answer:
         """Return the answer to a request; raise MissingAnswer where there is none."""
-        names = {request.reference, name_of(request.reference)}
-        stubs = [each for each in self._case.answers or () if each.task in names]
-        if stubs:
-            return self._next(request.reference, stubs)
+        own = self.own(request.reference)
+        if own is not None:
+            return own
         question = asked(request, self._catalog)
         entry = self._recording.find(question, self._case.name)
         if entry is not None:
@@ -102,6 +104,12 @@ class Prompter:
         if self._otherwise is not None:
             return self._otherwise(question)
         raise MissingAnswer(question, self._recording.nearest(question))
+
+    def own(self, reference: str) -> Answer | None:
+        """Return the case's own answer to a task, whatever it asks; None where it has none."""
+        names = {reference, name_of(reference)}
+        stubs = [each for each in self._case.answers or () if each.task in names]
+        return self._next(reference, stubs) if stubs else None
 
     def _next(self, key: object, answers: Sequence[Given]) -> Answer:
         count = self._given[key] = self._given.get(key, 0) + 1

@@ -20,7 +20,7 @@ from events.flow.finding import Finding, FlowError
 from events.flow.rehearsal.stage import BEGAN, Answer
 from events.flow.syntax.duration import Duration
 from events.flow.syntax.node import Fault, JsonMap, Maybe, Node, rule
-from events.flow.syntax.text import Integer, NonEmpty
+from events.flow.syntax.text import Flag, Integer, NonEmpty
 from events.source import SourceError, read
 
 M = TypeVar("M", bound=Node)
@@ -89,6 +89,8 @@ class Injected(Node):
     event: JsonMap
     """Its attributes and `data`."""
     at: Maybe[Span] = None
+    heard: Maybe[Flag] = None
+    """Whether it must start the flow or be consumed by a task that listens; true by default."""
 
     @classmethod
     def rules(cls, value: JsonMap) -> Iterator[Fault]:
@@ -145,6 +147,8 @@ class Script(Node):
 
     flow: NonEmpty
     """A flow file, by its path from the test file; or `namespace/name:version`, deployed."""
+    flows: Maybe[tuple[NonEmpty, ...]] = None
+    """Likewise the flows that it runs, which are played with it."""
     recording: Maybe[NonEmpty] = None
     """The file with the recorded answers, by its path from the test file."""
     cases: tuple[Case, ...]

@@ -32,6 +32,8 @@ class Suite:
     path: Path
     script: Script
     flow: Parsed
+    flows: tuple[Parsed, ...]
+    """Those that it runs."""
     tape: Tape
     tape_path: Path
 
@@ -61,7 +63,8 @@ def load(path: Path) -> Suite:
         tape = read_tape(text, str(tape_path))
     except FlowError as error:
         raise UsageError(str(error)) from error
-    return Suite(path, script, _flow(path, script.flow), tape, tape_path)
+    others = tuple(_flow(path, named) for named in script.flows or ())
+    return Suite(path, script, _flow(path, script.flow), others, tape, tape_path)
 
 
 def tape_name(path: Path) -> str:

@@ -38,14 +38,16 @@ class Player:
             return
         recording = Recording(suite.tape)
         for case in cases:
-            prompter = Prompter(case, recording, self.catalog)
-            yield rehearse(suite.flow.flow, case, self.evaluate, prompter)
+            yield self._rehearsed(suite, case, Prompter(case, recording, self.catalog))
+
+    def _rehearsed(self, suite: Suite, case: Case, prompter: Prompter) -> Verdict:
+        flows = [each.flow for each in suite.flows]
+        return rehearse(suite.flow.flow, case, self.evaluate, prompter, flows)
 
     def _taped(self, suite: Suite, cases: Sequence[Case], tools: Tools) -> Iterator[Verdict]:
         taping = Taping(suite.tape)
         for case in cases:
-            prompter = taping.prompter(case, self.catalog, tools.ask)
-            yield rehearse(suite.flow.flow, case, self.evaluate, prompter)
+            yield self._rehearsed(suite, case, taping.prompter(case, self.catalog, tools.ask))
         others = len(cases) < len(suite.script.cases)
         names = {case.name for case in cases}
         entries = taping.with_others(names) if others else taping.entries()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import isodate
 
+from events.flow.late import MEMBER
 from events.flow.parse import parse
 from events.flow.rehearsal.paths import labels
 from events.flow.rehearsal.recording import Asked
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Json = Any
+_WORKFLOW = "workflow"
+"""Stands for the tool of a task that runs another flow."""
 _DONE = ("completed", "faulted")
 _ENDS = frozenset({"task.completed", "task.faulted"})
 
@@ -38,20 +41,24 @@ def written(run_id: str, output: Path | None) -> Path:
             f"run {run_id} is {run['status']}; a test needs one that has ended by itself"
         )
     history = platform.get(f"{where}/history")["history"]
-    tasks = platform.get(f"{where}/tasks")["tasks"]
+    asked = platform.get(f"{where}/tasks")
     namespace, name, version = split(run["flow"])
     path = output or Path(f"{name}-{run_id[:8]}{SUFFIX}")
     if path.exists():
         raise UsageError(f"{path}: is there already; name another file with -o")
     known = platform.get(f"{FLOW}/flows/{segment(namespace)}/{segment(name)}", version=version)
     flow = _flow_file(path.parent, known)
-    case = _case(run, history)
+    case = _case(run, asked, history)
     comment = f"Written from run {run_id} of {run['flow']}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not flow.exists():
             flow.write_text(known["source"], encoding="utf-8")
-        write(path.parent / tape_name(path), {"answers": _answers(case, tasks, history)}, comment)
+        write(
+            path.parent / tape_name(path),
+            {"answers": _answers(case, asked["tasks"], history)},
+            comment,
+        )
         write(path, {"flow": flow.name, "cases": [case]}, comment)
     except OSError as error:
         raise CommandError(Exit.FAILURE, f"{path}: cannot be written: {error.strerror}") from error
@@ -77,15 +84,26 @@ def _digest(file: Path) -> str | None:
         return None
 
 
-def _case(run: dict[str, Json], history: list[dict[str, Json]]) -> dict[str, Json]:
+def _case(
+    run: dict[str, Json], asked: dict[str, Json], history: list[dict[str, Json]]
+) -> dict[str, Json]:
     path = [each["task"] for each in history if each["kind"] == "task.started"]
     emitted = [each["detail"] for each in history if each["kind"] == "event.emitted"]
     end = {"error": run["error"]} if run["status"] == "faulted" else {"output": run["output"]}
+    ended = _ended(history)
+    heard = list(_heard(asked["heard"], history))
+    ran = [
+        {"task": each["task"], **dict(_given(each, ended.get(each["instance"])))}
+        for each in asked["tasks"]
+        if each["tool"] == _WORKFLOW
+    ]
     return {
         "name": f"run {run['id']}",
         "input": run["input"],
         "run": run["id"],
         "started": history[0]["at"],
+        **({"events": heard} if heard else {}),
+        **({"answers": ran} if ran else {}),
         "expect": {
             **end,
             "events": [{"type": each["type"]} for each in emitted],
@@ -98,13 +116,34 @@ def _answers(
     case: dict[str, Json], tasks: list[dict[str, Json]], history: list[dict[str, Json]]
 ) -> list[dict[str, Json]]:
     """Return what tools answered, with the time until the run went on from it."""
-    ended = {each["instance"]: each["at"] for each in history if each["kind"] in _ENDS}
-    taping = Taping(Tape())
+    taping, ended = Taping(Tape()), _ended(history)
     for task in tasks:
+        if task["tool"] == _WORKFLOW:
+            continue
         major = task["version"].split(".", 1)[0]
-        asked = Asked(f"{task['tool']}:{major}", task["input"], task["task"])
+        given = task["input"]
+        data = {name: value for name, value in given.items() if name != MEMBER}
+        asked = Asked(f"{task['tool']}:{major}", data, task["task"])
         taping.add(asked, case["name"], dict(_given(task, ended.get(task["instance"]))))
     return taping.entries()
+
+
+def _ended(history: list[dict[str, Json]]) -> dict[str, str]:
+    """Return when the run went on from each task."""
+    return {each["instance"]: each["at"] for each in history if each["kind"] in _ENDS}
+
+
+def _heard(
+    events: list[dict[str, Json]], history: list[dict[str, Json]]
+) -> Iterator[dict[str, Json]]:
+    """Yield the events that the run consumed, and when each came, as a case sends them."""
+    consumed = [each["detail"] for each in history if each["kind"] == "event.heard"]
+    wanted = {(each["source"], each["id"]) for each in consumed}
+    for each in sorted(events, key=lambda each: str(each["at"])):
+        if (key := (each["event"]["source"], each["event"]["id"])) in wanted:
+            wanted.remove(key)
+            after = max(_time(each["at"]) - _time(history[0]["at"]), timedelta())
+            yield {"at": isodate.duration_isoformat(after), "event": each["event"]}
 
 
 def _given(task: dict[str, Json], ended: str | None) -> Iterator[tuple[str, Json]]:

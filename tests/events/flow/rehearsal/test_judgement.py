@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
@@ -34,10 +34,15 @@ Play = Callable[..., Verdict]
 def play(jq: JqPool, flow_of: Callable[..., Flow]) -> Play:
     """Play a case on a flow of these tasks."""
 
-    def do(*tasks: dict[str, Any], top: dict[str, Any] | None = None, **case: Any) -> Verdict:
+    def do(
+        *tasks: dict[str, Any],
+        top: dict[str, Any] | None = None,
+        flows: Sequence[Flow] = (),
+        **case: Any,
+    ) -> Verdict:
         read = Case.model_validate({"name": "case", **case})
         prompter = Prompter(read, Recording(Tape.model_validate(TAPE)), Catalog((LLM,)))
-        return rehearse(flow_of(*tasks, **(top or {})), read, jq, prompter)
+        return rehearse(flow_of(*tasks, **(top or {})), read, jq, prompter, flows)
 
     return do
 
@@ -187,4 +192,48 @@ class TestEvents:
         other = {"event": {"type": "com.example.other"}}
         failed = told(play(ECHO, top=ON, events=[other]))
         assert "no filter under schedule.on" in failed["events/0"]
-        assert "com.example.other" in told(play(ECHO, events=[other]))["events"]
+        assert "com.example.other" in told(play(ECHO, events=[other]))["events/0"]
+
+    LISTEN: ClassVar[Any] = {
+        "l": {"listen": {"to": {"one": {"with": {"type": "com.example.approved"}}}}}
+    }
+
+    def test_a_task_listens_in_virtual_time(self, play: Play) -> None:
+        """An event comes when the case says so, days later if it must be."""
+        event = {"type": "com.example.approved", "data": {"by": "Ada"}}
+        expect = {"output": [{"by": "Ada"}], "took": "P3D"}
+        verdict = play(self.LISTEN, events=[{"at": "P3D", "event": event}], expect=expect)
+        assert verdict.passed, told(verdict)
+
+    def test_whether_it_is_heard(self, play: Play) -> None:
+        """An event must be consumed, or must not where the case says so."""
+        right = {"event": {"type": "com.example.approved"}}
+        wrong = {"event": {"type": "com.example.denied"}}
+        assert told(play(self.LISTEN, events=[wrong, right])) == {
+            "events/0": "no task listened for it: com.example.denied"
+        }
+        assert play(self.LISTEN, events=[{**wrong, "heard": False}, right]).passed
+        assert told(play(self.LISTEN, events=[{**right, "heard": False}])) == {
+            "events/0": "a task consumed it: com.example.approved"
+        }
+
+
+class TestFlows:
+    """The flows that a flow runs are played with it."""
+
+    RUN: ClassVar[Any] = {
+        "r": {"run": {"workflow": {"namespace": "test", "name": "case", "version": "latest",
+                                   "input": {"q": "one"}}}}
+    }  # fmt: skip
+
+    def test_its_tools_are_answered_too(self, play: Play, flow_of: Callable[..., Flow]) -> None:
+        """Its output is the task's, and its waits pass in virtual time."""
+        child = flow_of({"w": {"wait": "PT1H"}}, ASK)
+        verdict = play(self.RUN, flows=[child], expect={"output": {"a": 1}, "took": "PT1H"})
+        assert verdict.passed, told(verdict)
+
+    def test_one_that_is_not_there(self, play: Play) -> None:
+        """The case says which flow to name; an answer of its own does instead."""
+        assert "test/case:latest" in told(play(self.RUN))["flows"]
+        stub = {"task": "r", "output": {"b": 2}}
+        assert play(self.RUN, answers=[stub], expect={"output": {"b": 2}}).passed
