@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tests.exploration.world import World, flow_row
+from tests.exploration.world import World, flow_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,7 @@ async def explore(
     """Go through all orders of a flow's run; raise Violation with the first that breaks a promise.
 
     Args:
-        text: The flow.
+        text: The flow, and below it those that it runs.
         budget: How often what may go wrong does.
         holds: Says what is wrong with a state, None when nothing is.
         ends: The same of a state after which nothing more happens.
@@ -48,7 +48,7 @@ async def explore(
     found = Explored()
     while waiting:
         snapshot, path, before = waiting.pop()
-        world = await World.restored(flow_row(text), snapshot, messages)  # type: ignore[arg-type]
+        world = await World.restored(flow_rows(text), snapshot, messages)  # type: ignore[arg-type]
         try:
             for choice in path:
                 await world.apply(choice)

@@ -37,7 +37,7 @@ from functions.host.tool import Tool, tool
 if TYPE_CHECKING:
     import sqlite3
     from collections import Counter
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from events.envelope import Message
     from functions.host.context import Context
@@ -163,13 +163,20 @@ class Host:
 
     @property
     def busy(self) -> bool:
-        """Whether it does something."""
-        return self.task is not None
+        """Whether it does something, be it after its answer."""
+        return self.task is not None or bool(self.platform.settler._onward._doing)
+
+    def die(self) -> None:
+        """Do nothing any more."""
+        self.gates.dead = True
+        if self.task is not None:
+            self.task.cancel()
+        self.platform.settler.close()
 
 
 def raised(
     database: sqlite3.Connection,
-    flow: FlowRow,
+    flows: Sequence[FlowRow],
     now: Callable[[], float],
     take: Callable[[Message], None],
     calls: Counter[str],
@@ -178,7 +185,7 @@ def raised(
 
     Args:
         database: The ledger.
-        flow: The one flow there is.
+        flows: All flows there are.
         now: The time.
         take: Gets the events it sends.
         calls: Counts how often the handler ran for each task instance.
@@ -188,7 +195,8 @@ def raised(
     blobs, jq = Blobs(cast("Any", None), 1 << 30), EXPRESSIONS
     sink = GatedSink(gates, take)
     deployments = Deployments(ledger)
-    deployments._known[flow.digest] = _deployed(flow)
+    for flow in flows:
+        deployments._known[flow.digest] = _deployed(flow)
     shared, grace = Shared(ledger, blobs), SETTINGS.request_grace
     stepper = Stepper(shared, blobs, deployments, jq, now, grace=grace, max_steps=1000)
     stepper._threads = cast("Any", Inline())  # threads are no one's choice

@@ -54,11 +54,25 @@ TIMERS = flow("""
   - w: {wait: {seconds: 5}}
   - b: {call: ping, with: {n: '${ .n }'}}
 """)
+CHILD = flow("""
+  - p: {call: ping, with: {n: 0}}
+  - r: {run: {workflow: {namespace: test, name: child, version: latest}}}
+  - b: {call: ping, with: {n: '${ .n }'}}
+""")
+CHILD += "\n---\n" + flow("\n  - a: {call: ping, with: {n: 1}}\n", "child")
+ALONE = flow("""
+  - p: {call: ping, with: {n: 0}}
+  - r: {run: {await: false, workflow: {namespace: test, name: child, version: latest}}}
+  - b: {call: ping, with: {n: 2}}
+""")
+ALONE += "\n---\n" + flow("\n  - a: {set: {n: 1}}\n", "child")
 FLOWS = {
     "sequence": (SEQUENCE, [{"n": 3}]),
     "join": (JOIN, [{"n": 4}]),
     "compete": (COMPETE, [{"n": 3}, {"n": 4}]),
     "timers": (TIMERS, [{"n": 3}, {"n": 101}]),
+    "child": (CHILD, [{"n": 3}]),
+    "alone": (ALONE, [{"n": 3}]),
 }
 """Flows, and what they may give."""
 MISHAPS = {
@@ -71,11 +85,13 @@ MISHAPS = {
 QUICK = [
     *[("sequence", mishap) for mishap in MISHAPS],
     *[("timers", mishap) for mishap in MISHAPS],
+    *[("child", mishap) for mishap in MISHAPS],
+    ("alone", "a crash"),
     ("compete", "a crash"),
 ]
 THOROUGH = [
     (name, mishap)
-    for name in ("compete", "join")
+    for name in ("compete", "join", "alone")
     for mishap in MISHAPS
     if (name, mishap) not in QUICK
 ]
@@ -85,8 +101,8 @@ def nothing_twice(world: World) -> str | None:
     """Say which task or run ended twice in the run's history."""
     rows = world.database.execute(
         "SELECT kind, instance, count(*) FROM history WHERE kind IN "
-        "('task.completed', 'task.requested', 'run.completed') "
-        "GROUP BY kind, instance HAVING count(*) > 1"
+        "('task.completed', 'task.requested', 'run.completed', 'child.started') "
+        "GROUP BY run, kind, instance HAVING count(*) > 1"
     ).fetchall()
     return f"written more than once: {rows}" if rows else None
 
@@ -95,9 +111,10 @@ def completed(outputs: Sequence[object]) -> Callable[[World], str | None]:
     """Return what says why a run that nothing more happens to has not come to a good end."""
 
     def judge(world: World) -> str | None:
-        [status, output] = world.database.execute("SELECT status, output FROM runs").fetchone()
-        if status != "completed":
-            return f"the run is {status}"
+        rows = world.database.execute("SELECT status, output FROM runs ORDER BY depth").fetchall()
+        if {status for status, _ in rows} != {"completed"}:
+            return f"the runs are {[status for status, _ in rows]}"
+        _, output = rows[0]
         if orjson.loads(output) not in outputs:
             return f"the output is {output}"
         left = world.database.execute(

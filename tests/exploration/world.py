@@ -59,15 +59,19 @@ class Snapshot:
     ticks: int
 
 
-def flow(tasks: str) -> str:
+def flow(tasks: str, name: str = "explored") -> str:
     """Return the text of a flow of these tasks."""
-    head = "document: {dsl: '1.0.3', namespace: test, name: explored, version: '1.0.0'}"
+    head = f"document: {{dsl: '1.0.3', namespace: test, name: {name}, version: '1.0.0'}}"
     return f"{head}\ndo:{tasks}"
 
 
 @cache
-def flow_row(text: str) -> FlowRow:
-    """Return a flow as it is deployed."""
+def flow_rows(text: str) -> tuple[FlowRow, ...]:
+    """Return the flows of a text as they are deployed; the first is the one that is run."""
+    return tuple(_flow_row(each) for each in text.split("\n---\n"))
+
+
+def _flow_row(text: str) -> FlowRow:
     parsed = parse_flow(text, "flow.yaml")
     document = parsed.definition["document"]
     return FlowRow(
@@ -87,7 +91,7 @@ def flow_row(text: str) -> FlowRow:
 class World:
     """Everything there is; `apply` makes one choice and runs until all wait for the next."""
 
-    flow: FlowRow
+    flows: tuple[FlowRow, ...]
     budget: Budget
     database: sqlite3.Connection
     pending: list[str] = field(default_factory=list)
@@ -101,15 +105,14 @@ class World:
 
     @classmethod
     async def begin(cls, text: str, budget: Budget) -> World:
-        """Deploy the flow and start its one run."""
+        """Deploy the flows and start the one run that nobody else starts."""
         database = sqlite3.connect(":memory:", isolation_level=None)
         migrate(database)
-        world = cls(flow_row(text), budget, database)
+        world = cls(flow_rows(text), budget, database)
         world.raise_hosts()
         host = world.hosts["a"]
-        deployed = host.platform.ledger.deploy(world.flow, [])
-        await world.through(host, deployed)
-        row = world.flow
+        for row in reversed(world.flows):
+            await world.through(host, host.platform.ledger.deploy(row, []))
         run = RunRow(
             RUN, row.digest, row.namespace, row.name, row.version, 1, RunStatus.RUNNING, "{}",
             None, None, START, None, "0" * 32,
@@ -120,12 +123,12 @@ class World:
 
     @classmethod
     async def restored(
-        cls, flow: FlowRow, snapshot: Snapshot, messages: dict[str, Message]
+        cls, flows: tuple[FlowRow, ...], snapshot: Snapshot, messages: dict[str, Message]
     ) -> World:
         """Return to a moment."""
         database = sqlite3.connect(":memory:", isolation_level=None)
         database.deserialize(snapshot.database)
-        world = cls(flow, snapshot.budget, database, list(snapshot.pending))
+        world = cls(flows, snapshot.budget, database, list(snapshot.pending))
         world.delivered, world.messages = set(snapshot.delivered), messages
         world.now, world.ticks = snapshot.now, snapshot.ticks
         world.calls = Counter(dict(snapshot.calls))
@@ -151,7 +154,7 @@ class World:
             self.hosts[name] = self._host()
 
     def _host(self) -> Host:
-        return raised(self.database, self.flow, self._time, self._take, self.calls)
+        return raised(self.database, self.flows, self._time, self._take, self.calls)
 
     def _time(self) -> float:
         return self.now
@@ -194,9 +197,9 @@ class World:
 
     @property
     def ended(self) -> bool:
-        """Whether the run is over."""
-        [status] = self.database.execute("SELECT status FROM runs").fetchone()
-        return status in {"completed", "faulted", "cancelled"}
+        """Whether all runs are over."""
+        rows = self.database.execute("SELECT status FROM runs").fetchall()
+        return all(status in {"completed", "faulted", "cancelled"} for [status] in rows)
 
     async def apply(self, choice: Choice) -> None:
         """Make one choice."""
@@ -210,11 +213,12 @@ class World:
         for host in self.hosts.values():
             if host.task is not None and host.task.done():
                 self._finished(host)
+            if not host.busy:
+                host.gates.seen = b""
 
     def _finished(self, host: Host) -> None:
         assert host.task is not None
         reply, host.task = host.task.result(), None
-        host.gates.seen = b""
         if host.delivery:
             self.delivered.add(host.delivery)
             host.delivery = ""
@@ -235,9 +239,7 @@ class World:
     def _crash(self, name: str) -> None:
         host = self.hosts[name]
         self.budget = replace(self.budget, crashes=self.budget.crashes - 1)
-        assert host.task is not None
-        host.gates.dead = True
-        host.task.cancel()
+        host.die()
         if host.delivery and host.delivery not in self.pending:  # nobody acknowledged it
             self.pending.append(host.delivery)
 
