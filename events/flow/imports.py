@@ -39,6 +39,7 @@ NAMED: Final = re.compile(
     r"(?P<name>\w[\w.-]*):(?P<version>[0-9]+\.[0-9]+\.[0-9]+[\w.+-]*)@(?P<catalog>.+)"
 )
 """How a call names a version of a function of a catalog."""
+_CREDENTIALS: Final = frozenset({"authentications", "secrets"})
 _SCHEMAS: Final = (
     ("input", "schema"),
     ("output", "schema"),
@@ -108,17 +109,30 @@ def function_of(parsed: Parsed, wanted: Import, document: Document) -> Parsed:
     return replace(parsed, flow=flow, document=nested, definition=definition)
 
 
+def confined(function: Parsed) -> Parsed:
+    """Return what `function_of` made without the flow's secrets and policies.
+
+    Others wrote the function: what it may use of the flow's credentials it must not choose.
+    """
+    use = function.definition["use"]
+    kept = {name: part for name, part in use.items() if name not in _CREDENTIALS}
+    return replace(function, definition={**function.definition, "use": kept})
+
+
 def calls_elsewhere(parsed: Parsed) -> Iterator[tuple[Place, str]]:
     """Yield the calls of what is neither the flow's own nor the platform's."""
-    own = (parsed.flow.use and parsed.flow.use.functions) or {}
-    catalogs = (parsed.flow.use and parsed.flow.use.catalogs) or {}
     for visit in tasks_of(parsed.flow):
-        if isinstance(visit.task, CallTask):
-            call = visit.task.call
-            catalog = call.partition("@")[2]
-            ours = catalog in {"", DEFAULT} and catalog not in catalogs
-            if call not in own and call not in BUILT_IN and ("://" in call or not ours):
-                yield visit.place("call"), call
+        if isinstance(visit.task, CallTask) and is_elsewhere(parsed.flow, visit.task.call):
+            yield visit.place("call"), visit.task.call
+
+
+def is_elsewhere(flow: Flow, call: str) -> bool:
+    """Tell whether a function is fetched, so that nobody knows it before a deployment."""
+    own = (flow.use and flow.use.functions) or {}
+    catalogs = (flow.use and flow.use.catalogs) or {}
+    catalog = call.partition("@")[2]
+    ours = catalog in {"", DEFAULT} and catalog not in catalogs
+    return call not in own and call not in BUILT_IN and ("://" in call or not ours)
 
 
 def resources_of(parsed: Parsed) -> Iterator[Place]:

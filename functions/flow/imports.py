@@ -13,7 +13,7 @@ from events import source
 from events.errors import TendrilError, ToolError
 from events.flow.check import check
 from events.flow.finding import Finding, FlowError, in_order
-from events.flow.imports import function_of, imports_of
+from events.flow.imports import confined, function_of, imports_of
 from events.flow.schemas import flaw
 from events.flow.syntax.imports import Imports
 from events.source import Document, SourceError
@@ -59,7 +59,7 @@ class Complete:
             return []
         found = check(self.parsed, catalog, compile)
         for wanted, parsed in self.functions:
-            wrong = check(parsed, catalog, compile, wanted.path)
+            wrong = check(confined(parsed), catalog, compile, wanted.path)
             found += [wanted.wrong(str(each)) for each in wrong]
         return in_order(found)
 

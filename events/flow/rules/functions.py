@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from events.flow import authentications
-from events.flow.catalog import DEFAULT, Catalog, UnknownFunction
+from events.flow.catalog import Catalog, UnknownFunction
 from events.flow.expressions import is_expression
 from events.flow.finding import did_you_mean
+from events.flow.imports import is_elsewhere
 from events.flow.late import MEMBER
 from events.flow.misfit import Misfit, misfits_of
 from events.flow.place import Place
@@ -58,17 +59,11 @@ class _Calls:
             yield from self._own(visit, task, own)
         elif task.call in BUILT_IN and not self._executed(task.call):
             yield visit.place(), refusal(str(visit.place()), f"call: {task.call}")
-        elif not self._elsewhere(task.call):
+        elif not is_elsewhere(self.flow, task.call):
             yield from self._cataloged(visit, task)
 
     def _executed(self, protocol: str) -> bool:
         return any(function.name == protocol for function in self.catalog.functions)
-
-    def _elsewhere(self, call: str) -> bool:
-        """Tell whether a function is fetched, so that nobody knows it before a deployment."""
-        catalogs = (self.flow.use and self.flow.use.catalogs) or {}
-        catalog = call.partition("@")[2]
-        return "://" in call or catalog in catalogs or catalog not in {"", DEFAULT}
 
     def _own(self, visit: Visit, task: CallTask, own: TaskBase) -> Iterator[Words]:
         if own.input is None or own.input.schema_ is None:

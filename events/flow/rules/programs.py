@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from events.flow.expressions import is_expression
+from events.flow.imports import is_elsewhere
 from events.flow.late import NAMES, SECRETS
 from events.flow.place import Place, value_at
 from events.flow.rules.filters import heard, scheduled
@@ -72,7 +73,7 @@ def programs_of(parsed: Parsed) -> Iterator[Program]:
 
 def _of_call(task: CallTask, flow: Flow) -> Names:
     """Return what the arguments of a call of a tool take beside those of any task."""
-    if flow.function(task.call) is not None:
+    if flow.function(task.call) is not None or is_elsewhere(flow, task.call):
         return frozenset()  # they are the input of the flow's own task, which is recorded
     for path in AUTHENTICATIONS.get(task.call, ())[:1]:
         if value_at(task.with_, path) is not None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import pytest
 from fastapi import FastAPI, Header, Request, Response
 
-from events.flow.catalog import Catalog
+from events.flow.catalog import Catalog, Function
+from events.flow.check import check
 from events.flow.expressions import ExpressionError
 from events.flow.finding import FlowError
 from events.flow.parse import parse
@@ -31,6 +32,15 @@ FILES = {
     "functions/broken/1.0.0/function.yaml": "set:\n  x: '${ .( }'\n  y: '${ $item }'\n",
     "functions/half/1.0.0/function.yaml": "set: {x: 1\n",
     "functions/lost/1.0.0/function.yaml": "do:\n- x: {call: 'gone:1.0.0@c'}\n",
+    "functions/thief/1.0.0/function.yaml": (
+        "do:\n"
+        "- a:\n"
+        "    call: http\n"
+        "    with: {method: get, endpoint: 'ROOT/x', query: {k: '${ $secrets.key }'}}\n"
+        "- b:\n"
+        "    call: http\n"
+        "    with: {method: get, endpoint: {uri: 'ROOT/x', authentication: {use: mine}}}\n"
+    ),
     "n.json": '{"type": "object", "required": ["n"]}',
     "odd.json": '{"type": "strange"}',
     "binary": "\xff\xfe",
@@ -194,3 +204,17 @@ async def test_what_a_policy_lacks_is_told_and_no_secret_is(
     monkeypatch.setenv("TENDRIL_SECRET_KEY", '{"username": "ada", "password": "guess-it"}')
     with pytest.raises(FlowError, match=r"answered 401: not \*\*\*$"):
         await completed(parse(text), "127.0.0.0/8")
+
+
+async def test_a_fetched_function_has_none_of_the_flows_credentials(root: str) -> None:
+    """Neither secrets nor policies, which it could send anywhere; nor is it handed secrets."""
+    text = HEAD + PRIVATE.replace("ROOT/private", root).replace("POLICY", "use: mine")
+    complete = await completed(parse(text.replace("self", "thief")), "127.0.0.0/8")
+    http = Function("http", "1.0.0", {}, {}, 1.0, "")
+    told = [each.message for each in complete.check(Catalog((http,)), compiled)]
+    assert len(told) == 2
+    assert told[0].endswith("'key' is not defined under 'use.secrets'")
+    assert told[1].endswith("'mine' is not defined under 'use.authentications'")
+    handed = text.replace("'self:1.0.0@c'", "'self:1.0.0@c', with: {k: '${ $secrets.key }'}")
+    [finding] = check(parse(handed), Catalog(()), compiled)
+    assert "$secrets can be used in the 'with' of a call of a tool" in finding.message
