@@ -177,6 +177,11 @@ def decide_sink(outcome: Outcome, attempt: int) -> Done | RetryAt:
     return RetryAt(min(SINK_MAX_WAIT, SINK_BASE_WAIT * 2.0 ** min(attempt - 1, 30)))
 
 
+def told(outcome: Outcome, attempt: int) -> str:
+    """Return how attempt `attempt` (from 1) failed, for people."""
+    return _dead_letter(outcome, attempt).reason
+
+
 def seconds(duration: str) -> float:
     """Read an ISO 8601 duration such as `PT0.2S`; years and months have no length, so no.
 

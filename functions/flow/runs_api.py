@@ -14,6 +14,8 @@ from fastapi.responses import StreamingResponse
 from functions.flow import records
 from functions.flow.flows_api import unknown_flow
 from functions.flow.starting import start
+from functions.flow.trace_views import TraceView
+from functions.flow.tracing import hops, overdue, totals
 from functions.flow.views import (
     EntryView,
     RunDetail,
@@ -137,6 +139,21 @@ async def show_history(request: Request, run_id: str, after: int = 0) -> dict[st
     run = await _known(platform, run_id)
     entries = await records.history_of(platform, run, after)
     return {"history": [entry_view(seq, entry) for seq, entry in entries]}
+
+
+@router.get("/runs/{run_id}/trace")
+async def show_trace(request: Request, run_id: str) -> TraceView:
+    """Show a run as the causal tree of its hops, what each took, and what is missing."""
+    platform: Platform = request.app.state.platform
+    run, now = await _known(platform, run_id), platform.clock()
+    rows = await platform.ledger.tasks(run_id)
+    history = [entry for _, entry in await platform.ledger.history(run_id, 0)]
+    grace = platform.settings.request_grace
+    asked = {(row.tool, row.major) for row in rows if overdue(row, now, grace)}
+    heard = {tool: await platform.ledger.progress(*tool) for tool in asked}
+    found = hops(rows, history, heard, now, grace)
+    view = await run_view(run, platform.blobs)
+    return TraceView(run=view, hops=found, totals=totals(found))
 
 
 @router.get("/runs/{run_id}/events", response_class=StreamingResponse)

@@ -7,6 +7,7 @@ meets a compare-and-set that it loses.
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from events.errors import TendrilError
@@ -19,6 +20,7 @@ from functions.host.ledger.rows import Entry
 from functions.host.logs import for_task
 from functions.host.masks import Masks
 from functions.host.outcomes import from_error
+from functions.host.started import Started
 from functions.host.unsealing import Unsealing
 
 if TYPE_CHECKING:
@@ -58,7 +60,7 @@ class Worker:
         self._unsealing = Unsealing(platform.jq.evaluate, platform.settings.secrets_dir)
         self._folder, self._objects, self._http = folder, platform.objects, http
         self._resources = resources
-        self._cold = True
+        self._cold, self._started = True, Started.now(self._clock)
 
     async def do(self, event: Event) -> Message | None:
         """Take one event; return the next one's message, None when there is none to reply with.
@@ -68,13 +70,14 @@ class Worker:
         """
         hop = read_hop(event)
         cold, self._cold = self._cold, False
+        waited = self._started.kept_waiting(event) if cold else None
         claim = await self._ledger.claim(hop, now=self._clock(), lease=self._lease, cold=cold)
         if claim.verdict is Verdict.FORGED:
             raise Refused(403, "Not a task of this platform", claim.reason)
         if claim.work is None:
             return None
         if claim.verdict is Verdict.CLAIM:
-            return await self._work(claim.work, hop, claim.scope)
+            return await self._work(claim.work, hop, claim.scope, waited)
         if claim.verdict is Verdict.SETTLE:
             opened = await self._settler.settle(claim.work)
         elif claim.verdict is Verdict.AGAIN:
@@ -83,8 +86,12 @@ class Worker:
             return None
         return await self._emitter.emit(claim.work.run, opened, reply=True)
 
-    async def _work(self, work: Work, hop: Hop, scope: Scope | None) -> Message | None:
+    async def _work(
+        self, work: Work, hop: Hop, scope: Scope | None, waited: float | None
+    ) -> Message | None:
         outcome = await self._call(work, hop)
+        if outcome is not None and waited is not None:
+            outcome = replace(outcome, cold_ms=waited)
         if outcome is None or await self._parked(work.task, outcome):
             return None
         opened = await self._settler.finish(work, outcome, scope)
@@ -124,7 +131,7 @@ class Worker:
         if wait is None:
             return False
         now = self._clock()
-        detail = {"at": now + wait, "problem": outcome.problem.to_json()}
+        detail = {"at": now + wait, "problem": outcome.problem.to_json(), **outcome.figures}
         entry = Entry("task.retrying", now, task.reference, task.instance, detail)
         await self._ledger.park(task, now + wait, entry)
         return True

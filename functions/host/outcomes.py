@@ -10,6 +10,8 @@ from events.flow.steps import EventHeard, TaskCompleted, TaskFaulted
 from functions.host.ledger.told import listen_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from events.flow.steps import Signal
 
 
@@ -23,6 +25,10 @@ class Outcome:
     retry_after: float | None = None
     """Seconds a provider asked us to wait."""
     work_ms: float = 0.0
+    cold_ms: float | None = None
+    """How long the attempt had to wait for the tool's process to start, where it had to."""
+    usage: Mapping[str, float] | None = None
+    """What the tool says it used: tokens, money, by their names."""
     blame: tuple[str, str] | None = None
     """The run and the instance of the task that the problem is about, where that is not the one
     whose outcome this is: what redrive has to do once more."""
@@ -32,9 +38,15 @@ class Outcome:
     def to_json(self) -> dict[str, Any]:
         """Return the form the ledger records."""
         problem = self.problem.to_json() if self.problem else None
-        told = {"output": self.output, "problem": problem, "workMs": self.work_ms}
+        told = {"output": self.output, "problem": problem, **self.figures}
         about = {"blame": list(self.blame)} if self.blame else {}
         return told | about | ({} if self.event is None else {"event": self.event})
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """Return what the attempt took, as history has it."""
+        figures = {"workMs": self.work_ms, "coldMs": self.cold_ms, "usage": self.usage}
+        return {name: value for name, value in figures.items() if value is not None}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Outcome:
@@ -45,6 +57,8 @@ class Outcome:
             output=value["output"],
             problem=problem,
             work_ms=value["workMs"],
+            cold_ms=value.get("coldMs"),
+            usage=value.get("usage"),
             blame=(blame[0], blame[1]) if blame else None,
             event=value.get("event"),
         )

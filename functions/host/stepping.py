@@ -96,7 +96,7 @@ class Stepper:
         signal = outcome.signal(work.task.instance)
         step = await self._step(work.run, state, signal, now, advance_)
         about = await self._settled(work.run, work.task, rev, now)
-        about = replace(about, work_ms=outcome.work_ms, problem=outcome.problem, blame=blame)
+        about = replace(about, figures=outcome.figures, problem=outcome.problem, blame=blame)
         return await transition(step, about, self._blobs)
 
     async def fire(self, work: Work, scope: Scope) -> Transition:

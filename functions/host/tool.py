@@ -7,7 +7,7 @@ import inspect
 import logging
 import time
 import typing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
@@ -44,8 +44,7 @@ class Tool:
         """Run the handler on a JSON value; every way it can end is an Outcome."""
         started = time.perf_counter()
         outcome = await self._outcome(data, context)
-        elapsed = round((time.perf_counter() - started) * 1000, 3)
-        return Outcome(outcome.output, outcome.problem, outcome.retry, outcome.retry_after, elapsed)
+        return replace(outcome, work_ms=round((time.perf_counter() - started) * 1000, 3))
 
     async def _outcome(self, data: Any, context: Context) -> Outcome:
         try:
@@ -61,7 +60,8 @@ class Tool:
         except Exception as error:
             context.log.warning("the handler failed: %s", error, exc_info=error)
             return from_error(error)
-        return Outcome(output=result.model_dump(mode="json", by_alias=True, exclude_none=True))
+        output = result.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return Outcome(output=output, usage=_usage(output))
 
 
 def tool(
@@ -82,6 +82,14 @@ def tool(
 
 def _is_model(hint: Any) -> bool:
     return isinstance(hint, type) and issubclass(hint, BaseModel)
+
+
+def _usage(output: dict[str, Any]) -> dict[str, float] | None:
+    """Return what a tool says it used: the numbers of its result's `usage`, where it has one."""
+    usage = output.get("usage")
+    if not isinstance(usage, dict):
+        return None
+    return {name: value for name, value in usage.items() if type(value) in {int, float}} or None
 
 
 def _invalid(name: str, error: ValidationError) -> Problem:

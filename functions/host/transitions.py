@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from events.envelope import create, to_structured
@@ -26,7 +26,7 @@ from functions.host.ledger.rows import (
 from functions.host.waiting import listen_rows, subscription, timer_row
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
     from events.errors import Problem
     from events.flow.steps import ChildRequest, Step, TaskRequest
@@ -48,7 +48,8 @@ class Settled:
     rev: int
     now: float
     grace: float
-    work_ms: float = 0.0
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    """What the attempt took whose outcome this follows."""
     problem: Problem | None = None
     """The error that the task ended with."""
     blame: Work | None = None
@@ -256,5 +257,5 @@ def _entry(record: Record, about: Settled, asked: set[str]) -> Entry:
         detail["pending"] = True  # nobody has taken it up yet
     task = about.task
     if task and task.tool and record.instance == task.instance and record.kind.startswith("task."):
-        detail |= {"tool": task.tool, "attempt": task.attempt, "workMs": about.work_ms}
+        detail |= {"tool": task.tool, "attempt": task.attempt, **about.figures}
     return Entry(record.kind, about.now, record.reference, record.instance, detail)

@@ -6,7 +6,7 @@ import json
 import sys
 from contextlib import contextmanager
 from io import StringIO
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import typer
 
@@ -39,6 +39,13 @@ def aside(text: str) -> None:
         note(text)
 
 
+class Styled(NamedTuple):
+    """A cell that a terminal shows in a style of rich's; elsewhere it is its text."""
+
+    text: str
+    style: str
+
+
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], empty: str) -> None:
     """Print aligned rows on stdout; the sentence `empty` where there are none."""
     if not rows:
@@ -53,7 +60,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], empty: str) 
     for column in columns:
         grid.add_column(column, overflow="fold")
     for row in rows:
-        grid.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+        cells = (cell if isinstance(cell, Styled) else Styled(_shown(cell), "") for cell in row)
+        grid.add_row(*(Text(cell.text, cell.style) for cell in cells))
     if sys.stdout.isatty():
         Console().print(grid)
         return
@@ -61,6 +69,10 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], empty: str) 
     with plain.capture() as captured:
         plain.print(grid)
     say("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+
+def _shown(cell: object) -> str:
+    return "" if cell is None else str(cell)
 
 
 @contextmanager

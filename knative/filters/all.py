@@ -20,6 +20,15 @@ class All(Filter):
         """Say whether all filters pass, in their order, stopping at the first that does not."""
         return all(part.matches(attributes) for part in self._filters)
 
+    def failure(self, attributes: Attributes) -> str:
+        """Return why each of the filters fails that does."""
+        failures = (part.failure(attributes) for part in self._filters)
+        return "; ".join(failure for failure in failures if failure)
+
+    def __str__(self) -> str:
+        """Return the filters."""
+        return " and ".join(str(part) for part in self._filters) or "anything"
+
     def required(self) -> Mapping[str, str]:
         """Return what any of the filters requires; of contradictions one, as none can pass."""
         return {name: value for part in self._filters for name, value in part.required().items()}

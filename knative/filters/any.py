@@ -24,6 +24,16 @@ class Any(Filter):
         """Say whether one filter passes, stopping at the first that does."""
         return any(part.matches(attributes) for part in self._filters)
 
+    def failure(self, attributes: Attributes) -> str:
+        """Return why each of the filters fails."""
+        if self.matches(attributes):
+            return ""
+        return "none holds: " + "; ".join(part.failure(attributes) for part in self._filters)
+
+    def __str__(self) -> str:
+        """Return the filters."""
+        return f"({' or '.join(str(part) for part in self._filters)})"
+
     def excludes(self, name: str, prefix: str) -> bool:
         """Say whether all filters do."""
         return all(part.excludes(name, prefix) for part in self._filters)

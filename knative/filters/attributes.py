@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from knative.filters import conditions
@@ -26,6 +27,16 @@ class Attributes(Filter):
         return all(attributes.get(name) == value for name, value in self._equal) and all(
             attributes.get(name) for name in self._present
         )
+
+    def failure(self, attributes: EventAttributes) -> str:
+        """Name the first text that is another one, or is missing."""
+        missing = (f"{name} is missing" for name in self._present if not attributes.get(name))
+        return next(chain(conditions.unequal(self._equal, attributes), missing), "")
+
+    def __str__(self) -> str:
+        """Return the conditions."""
+        parts = [conditions.shown(self._equal, "is")] if self._equal else []
+        return " and ".join([*parts, *(f"{name} is there" for name in self._present)])
 
     def required(self) -> Mapping[str, str]:
         """Return the conditions that name a value."""

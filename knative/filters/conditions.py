@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from knative.filters.filter import FilterError
@@ -24,3 +24,17 @@ def read(spec: Any, path: str, *, empty: bool = False) -> tuple[tuple[str, str],
         if not value and not empty:
             raise FilterError(f"{path}.{name}", "must not be empty")
     return tuple(spec.items())
+
+
+def unequal(conditions: Iterable[tuple[str, str]], attributes: Mapping[str, str]) -> Iterator[str]:
+    """Yield what is wrong with each attribute whose text is not the one asked for."""
+    for name, value in conditions:
+        if name not in attributes:
+            yield f"{name} is missing"
+        elif attributes[name] != value:
+            yield f"{name} is '{attributes[name]}', not '{value}'"
+
+
+def shown(conditions: Iterable[tuple[str, str]], word: str) -> str:
+    """Return conditions for people."""
+    return " and ".join(f"{name} {word} '{text}'" for name, text in conditions)

@@ -23,6 +23,14 @@ class Exact(Filter):
         """Say whether all texts are equal; a missing attribute fails."""
         return all(attributes.get(name) == value for name, value in self._conditions)
 
+    def failure(self, attributes: Attributes) -> str:
+        """Name the first text that is another one."""
+        return next(conditions.unequal(self._conditions, attributes), "")
+
+    def __str__(self) -> str:
+        """Return the conditions."""
+        return conditions.shown(self._conditions, "is")
+
     def required(self) -> Mapping[str, str]:
         """Return all conditions: nothing else passes."""
         return dict(self._conditions)

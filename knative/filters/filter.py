@@ -28,6 +28,14 @@ class Filter(ABC):
     def matches(self, attributes: Attributes) -> bool:
         """Say whether an event with these attributes passes."""
 
+    @abstractmethod
+    def failure(self, attributes: Attributes) -> str:
+        """Say why an event with these attributes does not pass, for people; empty if it does."""
+
+    @abstractmethod
+    def __str__(self) -> str:
+        """Return what passes, for people."""
+
     def required(self) -> Mapping[str, str]:
         """Return attribute values without which no event passes: the index looks them up."""
         return {}

@@ -19,6 +19,14 @@ class Not(Filter):
         """Say whether the inner filter fails."""
         return not self._filter.matches(attributes)
 
+    def failure(self, attributes: Attributes) -> str:
+        """Say what holds and should not."""
+        return "" if self.matches(attributes) else f"{self._filter}, and must not be so"
+
+    def __str__(self) -> str:
+        """Return the inner filter, denied."""
+        return f"not ({self._filter})"
+
     def excludes(self, name: str, prefix: str) -> bool:
         """Say whether all of them pass the inner filter."""
         return self._filter.admits(name, prefix)

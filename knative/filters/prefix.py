@@ -20,6 +20,19 @@ class Prefix(Filter):
         """Say whether all values start so; a missing attribute fails."""
         return all(attributes.get(name, "").startswith(text) for name, text in self._conditions)
 
+    def failure(self, attributes: Attributes) -> str:
+        """Name the first attribute that does not."""
+        for name, text in self._conditions:
+            if name not in attributes:
+                return f"{name} is missing"
+            if not attributes[name].startswith(text):
+                return f"{name} is '{attributes[name]}', which does not start with '{text}'"
+        return ""
+
+    def __str__(self) -> str:
+        """Return the conditions."""
+        return conditions.shown(self._conditions, "starts with")
+
     def excludes(self, name: str, prefix: str) -> bool:
         """Say whether another start is asked for."""
         return any(

@@ -20,6 +20,19 @@ class Suffix(Filter):
         """Say whether all values end so; a missing attribute fails."""
         return all(attributes.get(name, "").endswith(text) for name, text in self._conditions)
 
+    def failure(self, attributes: Attributes) -> str:
+        """Name the first attribute that does not."""
+        for name, text in self._conditions:
+            if name not in attributes:
+                return f"{name} is missing"
+            if not attributes[name].endswith(text):
+                return f"{name} is '{attributes[name]}', which does not end with '{text}'"
+        return ""
+
+    def __str__(self) -> str:
+        """Return the conditions."""
+        return conditions.shown(self._conditions, "ends with")
+
 
 def parse(spec: Any, path: str, compile: Compile) -> Filter:  # noqa: A002, ARG001 - the dialects' shape
     """Compile `suffix: {type: .created}`."""

@@ -19,7 +19,7 @@ from knative.local import exchange
 from knative.local.dispatch import Dispatcher, TtlUsedUp
 from knative.local.matching import TriggerIndex, TriggerSpec
 from knative.local.pressure import HEADROOM, Bounds, Busy, Pressure
-from knative.local.stats import Stats, StuckLetter, stuck
+from knative.local.stats import Judged, Stats, StuckLetter, stuck
 from knative.local.store import Store
 from knative.local.tables import Change, Kept, Owed, StoreError
 from knative.local.trigger_queue import CONCURRENCY, Delivery
@@ -157,6 +157,18 @@ class Broker:
             dropped=counters.dropped,
         )
 
+    def judge(self, event: Event | None) -> list[Judged]:
+        """Return every Trigger, and why the event, which is not taken, would not go to it."""
+        named = _named(event) if event else {}
+        return [
+            Judged(
+                trigger,
+                trigger.filter.failure(named) if event else "",
+                self._dispatcher.load(trigger.key),
+            )
+            for trigger in self._triggers.values()
+        ]
+
     def stuck(self) -> list[StuckLetter]:
         """Return the dead letters that their sinks have refused so far."""
         return [stuck(delivery) for delivery in self._dispatcher.dead if delivery.attempt]
@@ -199,10 +211,7 @@ class Broker:
     def _route(
         self, event: Event, ttl: int, address: str, change: Change, deliveries: list[Delivery]
     ) -> None:
-        named = {
-            name: value if isinstance(value, str) else canonical(value)
-            for name, value in event.attributes.items()
-        }
+        named = _named(event)
         triggers = self._indexes[address].match(named)
         if not triggers:  # such events vanish, as they do on a production broker
             self._unmatched += 1
@@ -254,6 +263,14 @@ class Broker:
             failure=row.failure,
             partition=partitions.get(row.event) if waits else None,
         )
+
+
+def _named(event: Event) -> dict[str, str]:
+    """Return an event's attributes as filters see them."""
+    return {
+        name: value if isinstance(value, str) else canonical(value)
+        for name, value in event.attributes.items()
+    }
 
 
 def _ttl(event: Event) -> int:

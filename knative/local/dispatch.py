@@ -17,6 +17,7 @@ from events.envelope import Event
 from knative.delivery import (
     DEFAULT_TIMEOUT,
     DeadLetter,
+    Decision,
     Deliver,
     DeliveryFailed,
     DeliverySpec,
@@ -28,11 +29,12 @@ from knative.delivery import (
     RetryAt,
     decide,
     decide_sink,
+    told,
 )
 from knative.local import exchange
 from knative.local.exchange import Failure
 from knative.local.lanes import Lanes
-from knative.local.stats import Counters
+from knative.local.stats import Counters, Load, Trouble
 from knative.local.tables import Kept, StoreError
 from knative.local.trigger_queue import CONCURRENCY, KEPT_IN_MEMORY, Delivery, TriggerQueue
 
@@ -86,6 +88,7 @@ class Dispatcher:
         self._references: dict[int, int] = {}
         self._timers: set[asyncio.TimerHandle] = set()
         self._dead: dict[int, Delivery] = {}
+        self._troubles: dict[str, Trouble] = {}
         self._live = 0
         self._stopped = False
 
@@ -113,6 +116,12 @@ class Dispatcher:
     def dead(self) -> list[Delivery]:
         """Deliveries given up that their sink has not taken yet."""
         return list(self._dead.values())
+
+    def load(self, trigger: str) -> Load:
+        """Return what a Trigger has to deliver, and why its last attempt failed, if it did."""
+        queue = self._queues.get(trigger)
+        trouble = self._troubles.get(trigger)
+        return Load(queue.waiting if queue else 0, queue.active if queue else 0, trouble)
 
     def take(self, deliveries: Iterable[Delivery]) -> None:
         """Begin with deliveries that are on disk: new ones, or those a restart found."""
@@ -211,14 +220,24 @@ class Dispatcher:
     async def _follow(
         self, delivery: Delivery, kept: Kept, outcome: Outcome, *, committed: bool
     ) -> None:
-        match decide(outcome, delivery.attempt, delivery.trigger.delivery):
+        decision = decide(outcome, delivery.attempt, delivery.trigger.delivery)
+        self._note(delivery, outcome, decision)
+        match decision:
             case Done():
                 self.counters.delivered += 1
                 self._end(delivery, committed=committed)
             case RetryAt(wait):
                 self._retry(delivery, wait)
-            case DeadLetter() as decision:
+            case DeadLetter():
                 await self._give_up(delivery, kept, decision)
+
+    def _note(self, delivery: Delivery, outcome: Outcome, decision: Decision) -> None:
+        """Remember how a Trigger's last attempt failed, until one succeeds."""
+        key = delivery.trigger.key
+        if isinstance(decision, Done):
+            self._troubles.pop(key, None)
+        else:
+            self._troubles[key] = Trouble(self._now(), told(outcome, delivery.attempt))
 
     async def _give_up(self, delivery: Delivery, kept: Kept, decision: DeadLetter) -> None:
         self.counters.failed += 1

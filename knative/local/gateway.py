@@ -8,6 +8,7 @@ from starlette.applications import Starlette
 from starlette.responses import HTMLResponse, JSONResponse
 from starlette.routing import Route
 
+from knative.local.inquiry import PATH, Inquiry
 from knative.local.landing import page
 from knative.local.proxy import PREFIX, Proxy
 from knative.local.revision import State
@@ -28,7 +29,7 @@ _READS: Final = frozenset({"GET", "HEAD"})
 class Gateway:
     """Routes by path: services to the proxy, pages to Starlette, all else to the broker."""
 
-    def __init__(self, activator: Activator, ingress: ASGIApp, url: str) -> None:
+    def __init__(self, activator: Activator, ingress: ASGIApp, url: str, inquiry: Inquiry) -> None:
         self._activator = activator
         self._ingress = ingress
         self._url = url
@@ -38,6 +39,8 @@ class Gateway:
                 Route("/", self._landing),
                 Route("/services", self._services),
                 Route("/healthz", self._health),
+                Route(PATH, inquiry.listed),
+                Route(PATH, inquiry.judged, methods=["POST"]),
             ]
         )
 
@@ -52,7 +55,7 @@ class Gateway:
         path: str = scope["path"]
         if path.startswith(PREFIX):
             await self._proxy(scope, receive, send)
-        elif path in _PAGES and scope["method"] in _READS:
+        elif path == PATH or (path in _PAGES and scope["method"] in _READS):
             await self._pages(scope, receive, send)
         else:
             await self._ingress(scope, receive, send)

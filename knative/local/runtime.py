@@ -27,6 +27,7 @@ from knative.local.disorder import Disorder
 from knative.local.folder import announced, held
 from knative.local.gateway import Gateway
 from knative.local.ingress import Ingress
+from knative.local.inquiry import Inquiry
 from knative.local.listener import Server, listening, url_of
 from knative.local.planting import fork, seed
 from knative.local.pressure import Bounds
@@ -102,7 +103,7 @@ async def _serve(plan: Plan, listener: socket.socket, planted: Planted) -> None:
     courier = Courier(activator)
     broker = courier.broker = _broker(plan, courier)
     sources = _sources(plan, courier)
-    gateway = Gateway(activator, _ingress(plan.settings, broker), url)
+    gateway = Gateway(activator, _ingress(plan.settings, broker), url, Inquiry(broker))
     async with AsyncExitStack() as stack:  # closes in the opposite order
         # only now: who reads it may end the platform, which has to hear of it
         stack.enter_context(announced(plan.data, url))

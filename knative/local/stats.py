@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from knative.local.matching import TriggerSpec
     from knative.local.trigger_queue import Delivery
 
 
@@ -40,6 +41,32 @@ class Stats:
     failed: int
     deadlettered: int
     dropped: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """How the last attempt of a Trigger failed, and at what Unix time."""
+
+    at: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What one Trigger has to deliver: without a slot, and under way."""
+
+    waiting: int
+    active: int
+    trouble: Trouble | None
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A Trigger, and why an event would not go to it; without a reason, it would."""
+
+    trigger: TriggerSpec
+    failure: str
+    load: Load
 
 
 @dataclass(frozen=True, slots=True)

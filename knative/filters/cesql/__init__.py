@@ -31,10 +31,10 @@ _EQUAL: Final = "="
 class Cesql(Filter):
     """An expression, parsed."""
 
-    __slots__ = ("_expression",)
+    __slots__ = ("_expression", "_text")
 
-    def __init__(self, expression: Expression) -> None:
-        self._expression = expression
+    def __init__(self, expression: Expression, text: str) -> None:
+        self._expression, self._text = expression, text
 
     def matches(self, attributes: Attributes) -> bool:
         """Say whether the expression is true; an error is not."""
@@ -42,6 +42,18 @@ class Cesql(Filter):
             return self._expression.evaluate(attributes) is True
         except Fault:
             return False
+
+    def failure(self, attributes: Attributes) -> str:
+        """Return the expression that is not true, or its error."""
+        try:
+            value = self._expression.evaluate(attributes)
+        except Fault as error:
+            return f"{self}: {error}"
+        return "" if value is True else f"{self} is {str(value).lower()}"
+
+    def __str__(self) -> str:
+        """Return the expression."""
+        return f"`{self._text}`"
 
     def required(self) -> Mapping[str, str]:
         """Return the texts that attributes must equal, as in `type = 'x' AND ...`."""
@@ -61,7 +73,7 @@ def parse(spec: Any, path: str, compile: Compile) -> Filter:  # noqa: A002, ARG0
         raise FilterError(path, str(error)) from None
     for node, _ in walk(expression):
         _check(node, path)
-    return Cesql(expression)
+    return Cesql(expression, spec.strip())
 
 
 def _check(node: Expression, path: str) -> None:
