@@ -7,6 +7,7 @@ dispatcher (`pkg/kncloudevents/retries.go`), which counts its retries from 0.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -59,6 +60,7 @@ BROKER_DEFAULT: Final = DeliverySpec(
 DEFAULT_TIMEOUT: Final = 600.0
 """Seconds for one attempt when the spec names none: as long as a Service may take."""
 
+_SHOWN: Final = 300
 MAX_WAIT: Final = 3600.0
 """Seconds; an exponential back-off stops growing here (Go's would overflow)."""
 
@@ -179,7 +181,9 @@ def decide_sink(outcome: Outcome, attempt: int) -> Done | RetryAt:
 
 def told(outcome: Outcome, attempt: int) -> str:
     """Return how attempt `attempt` (from 1) failed, for people."""
-    return _dead_letter(outcome, attempt).reason
+    reason = _dead_letter(outcome, attempt).reason
+    said = _detail(outcome.body) if isinstance(outcome, Answered) else ""
+    return f"{reason}: {said}" if said else reason
 
 
 def seconds(duration: str) -> float:
@@ -260,6 +264,15 @@ def _dead_letter(outcome: Outcome, attempt: int) -> DeadLetter:
             return DeadLetter(400, f"the reply was refused {tries}: {reason}", _text(reason))
         case ReplyNotStored(reason):
             return DeadLetter(500, f"the reply was not stored {tries}: {reason}", _text(reason))
+
+
+def _detail(body: bytes) -> str:
+    """Return what an answer's body says, on one line: a problem's detail, or its beginning."""
+    try:
+        text = json.loads(body)["detail"]
+    except (ValueError, KeyError, TypeError):
+        text = body[:_SHOWN].decode(errors="replace")
+    return " ".join(str(text).split())[:_SHOWN]
 
 
 def _text(reason: str) -> bytes:

@@ -23,10 +23,11 @@ Source: serverlessworkflow/specification 1.0.3, `dsl-reference.md`, "Event Filte
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from events.flow.expressions import ExpressionError, is_expression, program
+from events.flow.expressions import ExpressionError, is_expression, program, shown
 from events.flow.syntax.event import EventFilter, FilterProperties
 
 if TYPE_CHECKING:
@@ -126,9 +127,29 @@ def matches(wanted: EventFilter, event: Mapping[str, Json], evaluate: Evaluate) 
     return all(_fits(each, event.get(name, _ABSENT), evaluate) for name, each in _cheap(given))
 
 
+def failure(wanted: EventFilter, event: Mapping[str, Json], evaluate: Evaluate) -> str:
+    """Say, for people, what of an event does not pass a filter; empty where all of it does."""
+    given = wanted.with_.definition()
+    failing = (
+        _failure(name, each, event.get(name, _ABSENT))
+        for name, each in _cheap(given)
+        if not _fits(each, event.get(name, _ABSENT), evaluate)
+    )
+    return "; ".join(failing)
+
+
 def input_of(*events: Mapping[str, Json]) -> list[dict[str, Json]]:
     """Return the raw input of the run that these events start: always a list of them."""
     return [dict(event) for event in events]
+
+
+def _failure(name: str, wanted: Json, value: Json) -> str:
+    if value is _ABSENT:
+        return f"{name} is missing"
+    said = shown(json.dumps(value, ensure_ascii=False))
+    if isinstance(wanted, str) and is_expression(wanted):
+        return f"{name} is {said}, of which `{shown(program(wanted))}` does not hold"
+    return f"{name} is {said}, not {shown(json.dumps(wanted, ensure_ascii=False))}"
 
 
 def _cheap(given: dict[str, Json]) -> list[tuple[str, Json]]:

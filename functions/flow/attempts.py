@@ -39,7 +39,7 @@ def attempts(history: Iterable[Entry]) -> dict[str, list[AttemptView]]:
 
 def completed(row: TaskRow, told: list[AttemptView]) -> list[AttemptView]:
     """Return a row's attempts with what only the row knows: where the last one stands."""
-    if row.attempt > (told[-1].attempt if told else 0):
+    if row.tool and row.attempt > (told[-1].attempt if told else 0):
         told = [*told, AttemptView(attempt=row.attempt, requestedAt=moment(row.requested_at))]
     if told and row.state is TaskState.CLOSED and told[-1].outcome in _OUT:
         told[-1].outcome = "cancelled"

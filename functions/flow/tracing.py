@@ -8,13 +8,14 @@ others.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from events.vocabulary import hop_id
+from events.vocabulary import event_key, hop_id
 from functions.flow.attempts import attempts, completed
 from functions.flow.trace_views import HopView, MissingView, TotalsView
 from functions.flow.views import moment
 from functions.host.ledger.rows import WORKFLOW, TaskState
+from functions.host.ledger.told import listen_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 _HAPPENED: Final = {
     "event.emitted": "emitted",
-    "event.heard": "heard",
-    "task.listening": "listening",
     "task.retried": "retry",
     "run.suspended": "steered",
     "run.resumed": "steered",
@@ -36,7 +35,7 @@ _HAPPENED: Final = {
     "redriven": "steered",
 }
 """Lines that are hops of their own: no row stands for them."""
-_ROWS: Final = {"task", "run", "timer", "join"}
+_ROWS: Final = {"task", "run", "timer", "join", "listening", "heard"}
 _CAUSES: Final = {"task.claimed", "task.completed", "task.faulted", "task.retrying"}
 
 
@@ -53,13 +52,18 @@ def hops(
         grace: Seconds after which a request that nobody took up is missing.
     """
     causes = {row.cause for row in rows}
-    shown = [row for row in rows if _says_something(row, causes)]
+    listens, told = _listens(history), _told(history)
+    shown = [row for row in rows if row.instance in told or _says_something(row, causes)]
     of_event = {event: row.instance for row in shown for event in _event_ids(row)}
     tried = attempts(history)
     found = [_hop(row, completed(row, tried.get(row.instance, []))) for row in shown]
     for hop, row in zip(found, shown, strict=True):
         hop.cause = _cause(row, shown, of_event)
         hop.missing = _missing(row, heard, now, grace)
+        if row.instance in listens:
+            hop.kind, hop.detail = "listening", listens[row.instance]
+        if row.instance in told:
+            hop.kind, hop.detail, hop.cause = "heard", told[row.instance], listen_of(row.instance)
     _detail(found, history)
     known = {hop.instance for hop in found}
     return list(_ordered([*found, *_happenings(history, known)]))
@@ -153,6 +157,20 @@ def _missing(row: TaskRow, heard: Heard, now: float, grace: float) -> MissingVie
         heardOf=moment(last) if last else None,
         reason=reason,
     )
+
+
+def _listens(history: Sequence[Entry]) -> dict[str, dict[str, Any]]:
+    """Return what each listen waits for."""
+    return {e.instance: e.detail for e in history if e.kind == "task.listening"}
+
+
+def _told(history: Sequence[Entry]) -> dict[str, dict[str, Any]]:
+    """Return the events that were consumed, by the instance of the row that told of each."""
+    return {
+        f"{e.instance}~{event_key(e.detail['source'], e.detail['id'])}": e.detail
+        for e in history
+        if e.kind == "event.heard"
+    }
 
 
 def _detail(found: Sequence[HopView], history: Sequence[Entry]) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from knative.cli import (
+    explaining,
     flows,
     letters,
     logs,
@@ -55,6 +56,7 @@ def build() -> typer.Typer:
     app.command("trace", epilog=EXPLAINED)(tracing.trace)
     for steered in (steering.suspend, steering.resume, steering.cancel):
         app.command(epilog=EXPLAINED)(steered)
+    app.command("explain", epilog=EXPLAINED)(explaining.explain)
     app.command("logs", epilog=EXPLAINED)(logs.logs)
     app.command("render", epilog=EXPLAINED)(platforms.render)
     app.command("status", epilog=EXPLAINED)(status.status)

@@ -23,9 +23,9 @@ def emit(value: Any, *, compact: bool = False) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False, **layout))
 
 
-def say(text: str) -> None:
-    """Print a line of human-readable program output on stdout."""
-    typer.echo(text)
+def say(text: str, color: str | None = None) -> None:
+    """Print a line of human-readable program output on stdout; in a color on a terminal."""
+    typer.secho(text, fg=color)
 
 
 def note(text: str) -> None:

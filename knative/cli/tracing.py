@@ -39,13 +39,14 @@ def _print(found: dict[str, Any], why: dict[str, str]) -> None:
         say(f"redriven on a newer version as run {successor}")
     table(COLUMNS, lines(found["hops"], began), "no tool was called")
     for instance, reason in why.items():
-        say(f"! {instance}: {reason}")
+        say(f"! {instance}: {reason}", "yellow")
     if found["hops"]:
         say(_totals(found["totals"]))
     error = run.get("error")
     if isinstance(error, dict):
         where = f" at {error['instance']}" if error.get("instance") else ""
-        say(f"{error.get('title', 'Error')}{where}: {error.get('detail') or error.get('type')}")
+        said = error.get("detail") or error.get("type")
+        say(f"{error.get('title', 'Error')}{where}: {said}", "red")
 
 
 def _totals(totals: dict[str, Any]) -> str:

@@ -69,7 +69,7 @@ def _name(hop: Hop) -> str:
     name = str(hop["task"]).rpartition("/")[2].replace("~1", "/").replace("~0", "~")
     visit = _VISIT.search(hop["instance"].partition("@")[0])
     _, timed, what = hop["instance"].partition("~")
-    if timed:
+    if timed and hop["kind"] == "timer":
         return f"{name or 'flow'}'s {what.partition('#')[0]}"
     return f"{name} ({visit[1]})" if visit and visit[1] != "1" else name
 
@@ -126,7 +126,9 @@ def _event(_: Hop, detail: Hop) -> str:
     return str(detail.get("type") or "event")
 
 
-def _listening(_: Hop, detail: Hop) -> str:
+def _listening(hop: Hop, detail: Hop) -> str:
+    if hop["state"] == "closed":
+        return "over"
     wanted = [each.get("with", each) for each in detail.get("to", [])]
     return "for " + " or ".join(json.dumps(each, ensure_ascii=False) for each in wanted)
 

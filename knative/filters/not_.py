@@ -21,7 +21,7 @@ class Not(Filter):
 
     def failure(self, attributes: Attributes) -> str:
         """Say what holds and should not."""
-        return "" if self.matches(attributes) else f"{self._filter}, and must not be so"
+        return "" if self.matches(attributes) else f"{self._filter}, which is excluded"
 
     def __str__(self) -> str:
         """Return the inner filter, denied."""

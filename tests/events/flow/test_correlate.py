@@ -69,7 +69,26 @@ def wanted(**attributes: Any) -> EventFilter:
 )
 def test_what_matches(jq: JqPool, attributes: dict[str, Any], expected: bool) -> None:
     """Literals are equal, patterns are found, expressions decide; every attribute must agree."""
-    assert correlate.matches(wanted(**attributes), EVENT, jq) is expected
+    filter_ = wanted(**attributes)
+    assert correlate.matches(filter_, EVENT, jq) is expected
+    assert (correlate.failure(filter_, EVENT, jq) == "") is expected
+
+
+@pytest.mark.parametrize(
+    ("attributes", "reason"),
+    [
+        ({"subject": "patient/8"}, 'subject is "patient/7", not "patient/8"'),
+        ({"absent": ".*"}, "absent is missing"),
+        ({"priority": "${ . > 9 }"}, "priority is 5, of which `. > 9` does not hold"),
+        (
+            {"type": "x", "priority": 6},
+            'type is "com.clinic.temperature.v1", not "x"; priority is 5, not 6',
+        ),
+    ],
+)
+def test_why_it_does_not_match(jq: JqPool, attributes: dict[str, Any], reason: str) -> None:
+    """Every attribute that does not pass is named, with its value and what was wanted."""
+    assert correlate.failure(wanted(**attributes), EVENT, jq) == reason
 
 
 def test_an_endless_pattern_shuts_the_door(jq: JqPool) -> None:

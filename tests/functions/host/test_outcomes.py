@@ -31,6 +31,15 @@ def test_faults_survive_the_ledger() -> None:
     assert Outcome.from_json(kept).signal("/do/0/a#1") == TaskFaulted("/do/0/a#1", problem)
 
 
+def test_what_an_attempt_took_survives_the_ledger() -> None:
+    """Work, cold start and usage read back; what is unknown is not written."""
+    whole = Outcome(output=1, work_ms=2.0, cold_ms=3.0, usage={"total_tokens": 35})
+    kept = orjson.loads(orjson.dumps(whole.to_json()))
+    assert Outcome.from_json(kept) == whole
+    assert whole.figures == {"workMs": 2.0, "coldMs": 3.0, "usage": {"total_tokens": 35}}
+    assert Outcome(output=1).figures == {"workMs": 0.0}
+
+
 def test_only_retryable_errors_are_retried() -> None:
     """RetryableError asks for another attempt, ToolError and defects do not."""
     asked = from_error(RetryableError("busy", retry_after=7))

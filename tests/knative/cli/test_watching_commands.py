@@ -9,6 +9,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -20,37 +22,106 @@ RUN = {
     "endedAt": "2026-01-01T00:00:01.500Z",
     "error": {"title": "Communication", "detail": "timed out", "instance": "/do/0/ask"},
 }
-HISTORY = [
-    {
-        "seq": number,
-        "at": "2026-01-01T00:00:00.250Z",
-        "kind": kind,
-        "task": "/do/0/ask",
-        "instance": "/do/0/ask#1",
-        "detail": detail,
-    }
-    for number, (kind, detail) in enumerate(
-        [
-            ("task.requested", {"tool": "llm"}),
-            ("task.claimed", {"cold": True, "attempt": 1, "queuedMs": 12.4}),
-            ("task.faulted", {"workMs": 1200, "tool": "llm", "problem": {"title": "Timeout"}}),
-        ]
-    )
-]
+ATTEMPT = {
+    "attempt": 1, "requestedAt": "2026-01-01T00:00:00.250Z", "claimedAt": None, "queuedMs": 12.4,
+    "cold": True, "coldMs": 80.0, "workMs": 1200.0, "lost": 0, "outcome": "faulted",
+    "problem": {"title": "Timeout"}, "usage": {"input_tokens": 31.0}, "retryAt": None,
+}  # fmt: skip
+HOP: dict[str, Any] = {
+    "kind": "task", "instance": "/do/0/ask#1", "task": "/do/0/ask", "cause": None, "level": 0,
+    "at": "2026-01-01T00:00:00.250Z", "state": "faulted", "tool": "llm", "version": "1.0.0",
+    "attempts": [ATTEMPT], "detail": {}, "missing": None,
+}  # fmt: skip
+TOTALS = {
+    "attempts": 1, "queuedMs": 12.4, "coldMs": 80.0, "workMs": 1200.0,
+    "usage": {"input_tokens": 31.0},
+}  # fmt: skip
+TRACE: dict[str, Any] = {"run": RUN, "hops": [HOP], "totals": TOTALS}
 
 
 def test_trace_shows_every_hop(tendril: Any, platform: Any) -> None:
-    """Event, tool, cold or warm, times, attempt and error are all there."""
-    platform.answer("GET /services/flow/runs/r1", RUN)
-    platform.answer("GET /services/flow/runs/r1/history", {"history": HISTORY})
+    """Tool, times apart, attempt, outcome, usage and error are all there."""
+    platform.answer("GET /services/flow/runs/r1/trace", TRACE)
     done = tendril("trace", "r1")
     assert done.returncode == 0
-    for shown in ("1.5 s", "task.requested", "llm", "cold", "12 ms", "1.2 s", "Timeout"):
+    for shown in ("1.5 s", "ask", "llm", "12 ms", "cold 80 ms", "1.2 s", "faulted", "Timeout"):
         assert shown in done.stdout
+    assert "(input 31)" in done.stdout
+    assert "in all: 1 attempt, queued 12 ms, starting 80 ms, working 1.2 s" in done.stdout
     assert "Communication at /do/0/ask: timed out" in done.stdout
     told = json.loads(tendril("trace", "r1", "--json").stdout)
-    assert (told["run"], told["history"]) == (RUN, HISTORY)
-    assert [hop["outcome"] for hop in told["hops"]] == ["faulted"]
+    assert told == {**TRACE, "missing": {}}
+
+
+WAITING = HOP | {
+    "state": "requested",
+    "attempts": [ATTEMPT | {"cold": None, "outcome": "requested", "usage": None, "problem": None}],
+    "missing": {"since": None, "asked": 3, "heardOf": None, "reason": "no llm ever took one up"},
+}
+TRIGGER: dict[str, Any] = {
+    "name": "default/tool-llm-v1", "broker": "default/default", "waiting": 2, "active": 1,
+    "subscriber": "http://llm", "filter": "tool is 'llm'", "matches": True, "reason": None,
+    "trouble": {"at": "12:00", "reason": "the subscriber answered 502 after 3 attempts"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("triggers", "expected"),
+    [
+        ([TRIGGER], "2 waiting, 1 under way, the last failure: the subscriber answered 502"),
+        ([TRIGGER | {"trouble": None}], "Trigger default/tool-llm-v1: 2 waiting, 1 under way\n"),
+        ([TRIGGER | {"matches": False}], "no Trigger is for llm 1: is it deployed?"),
+        (None, "no llm ever took one up\n"),
+    ],
+    ids=["failing", "busy", "none", "unknown"],
+)
+def test_trace_says_why_an_event_is_missing(
+    tendril: Any, platform: Any, triggers: list[dict[str, Any]] | None, expected: str
+) -> None:
+    """What the ledger and, where it can be asked, the broker know of it."""
+    platform.answer("GET /services/flow/runs/r1/trace", TRACE | {"hops": [WAITING]})
+    if triggers is not None:
+        platform.answer("POST /triggers", {"triggers": triggers})
+    done = tendril("trace", "r1")
+    assert "MISSING, asked 3 times" in done.stdout
+    assert "! /do/0/ask#1: no llm ever took one up" in done.stdout
+    assert expected in done.stdout
+
+
+def test_explain_shows_whom_an_event_would_reach(tendril: Any, platform: Any) -> None:
+    """Triggers but those of tools, starts and listens, those that match first, with the reason."""
+    tool = TRIGGER | {"filter": "type is 'dev.tendril.task.requested.v1'", "matches": False}
+    door = TRIGGER | {"name": "default/door", "matches": True}
+    wants = {"with": {"type": "a.b"}}
+    no = {
+        "flow": "shop/order:1.0.0", "waits": "start", "filter": wants, "matches": False,
+        "reason": 'type is "a.c", not "a.b"', "correlation": {},
+    }  # fmt: skip
+    yes = no | {"waits": "listen", "matches": True, "reason": None, "correlation": {"order": "7"}}
+    platform.answer("POST /triggers", {"triggers": [tool, door]})
+    platform.answer("POST /services/flow/explain", {"flows": [no, yes], "ignored": None})
+    done = tendril("explain", "--type", "a.c", "--data", "{}")
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert [line[0] for line in lines[2:]] == ["yes", "yes", "no"]
+    assert 'type is "a.c", not "a.b"' in done.stdout
+    assert '{"order": "7"}' in done.stdout
+    assert "tool-llm" not in done.stdout
+    sent = json.loads(platform.asked("POST /services/flow/explain")[0]["body"])
+    assert (sent["type"], sent["data"]) == ("a.c", {})
+    told = json.loads(tendril("explain", "--type", "a.c", "--json").stdout)
+    assert [each["matches"] for each in told["flows"]] == [False, True]
+
+
+def test_explain_takes_the_newest_unmatched_event(tendril: Any, platform: Any) -> None:
+    """`--unmatched` asks about an event that was kept; without one, that is said."""
+    event = {"specversion": "1.0", "id": "1", "source": "/a", "type": "a.c"}
+    platform.answer("POST /services/flow/explain", {"flows": [], "ignored": None})
+    platform.answer("GET /services/flow/unmatched", {"unmatched": [event]})
+    done = tendril("explain", "--unmatched")
+    assert "a.c  from /a" in done.stdout
+    assert "kept as unmatched" in done.stdout
+    platform.answer("GET /services/flow/unmatched", {"unmatched": []})
+    assert tendril("explain", "--unmatched").returncode == 2
 
 
 def test_status_shows_services(tendril: Any, platform: Any) -> None:

@@ -144,6 +144,50 @@ def test_required_is_necessary(expression: dict[str, Any], event: dict[str, str]
         assert dict(event) | dict(compiled.required()) == event
 
 
+@given(expressions, events)
+def test_a_failure_has_a_reason(expression: dict[str, Any], event: dict[str, str]) -> None:
+    """There is a reason where an event does not pass, and only there."""
+    compiled = filters.compile(filters=[expression])
+    assert bool(compiled.failure(event)) is not compiled.matches(event)
+    assert str(compiled)
+
+
+@pytest.mark.parametrize(
+    ("expression", "reason"),
+    [
+        ({"exact": {"type": "a"}}, "type is 'com.example.created', not 'a'"),
+        ({"exact": {"other": "a"}}, "other is missing"),
+        (
+            {"prefix": {"type": "dev."}},
+            "type is 'com.example.created', which does not start with 'dev.'",
+        ),
+        ({"suffix": {"tool": "x"}}, "tool is 'llm', which does not end with 'x'"),
+        ({"not": {"prefix": {"type": "com."}}}, "type starts with 'com.', which is excluded"),
+        (
+            {"any": [{"exact": {"tool": "x"}}, {"exact": {"id": "2"}}]},
+            "none holds: tool is 'llm', not 'x'; id is '1', not '2'",
+        ),
+        (
+            {"all": [{"exact": {"tool": "x"}}, {"exact": {"id": "2"}}]},
+            "tool is 'llm', not 'x'; id is '1', not '2'",
+        ),
+        ({"cesql": "tool = 'x'"}, "`tool = 'x'` is false"),
+        ({"cesql": "missing = 'x'"}, "`missing = 'x'`: missingAttribute"),
+    ],
+)
+def test_a_reason_names_the_attribute(expression: dict[str, Any], reason: str) -> None:
+    """What is wrong, and what would have passed."""
+    assert filters.compile(filters=[expression]).failure(EVENT).startswith(reason)
+
+
+def test_a_legacy_filter_has_reasons_too() -> None:
+    """Another value, and one that is not there."""
+    compiled = filters.compile({"attributes": {"tool": "x", "subject": ""}})
+    assert compiled.failure(EVENT) == "tool is 'llm', not 'x'"
+    assert compiled.failure(EVENT | {"tool": "x"}) == "subject is missing"
+    assert str(compiled) == "tool is 'x' and subject is there"
+
+
 @given(expressions, events, names, texts)
 def test_what_surely_passes(
     expression: dict[str, Any], event: dict[str, str], name: str, prefix: str

@@ -18,3 +18,4 @@ class Out(BaseModel):
     """The number after it."""
 
     n: int = Field(description="n + 1, as the server says")
+    usage: dict[str, float] | None = Field(None, description="what the server says it used")

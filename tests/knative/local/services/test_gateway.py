@@ -12,12 +12,16 @@ import aiohttp
 import pytest
 
 from knative.local.gateway import Gateway
+from knative.local.inquiry import Inquiry
 from knative.local.listener import Server, listening, url_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from starlette.types import Receive, Scope, Send
+
+    from events.envelope import Event
+    from knative.local.stats import Judged
 
 MIN_SCALE = "autoscaling.knative.dev/min-scale"
 
@@ -29,6 +33,14 @@ async def broker(scope: Scope, _receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
+class NoTriggers:
+    """A broker without Triggers."""
+
+    def judge(self, event: Event | None) -> list[Judged]:
+        del event
+        return []
+
+
 @pytest.fixture
 def gateway(platform: Callable[..., Any]) -> Callable[..., Any]:
     """Return a context manager that gives the echo service, a client and the gateway."""
@@ -38,7 +50,7 @@ def gateway(platform: Callable[..., Any]) -> Callable[..., Any]:
         async with platform(**options) as echo:
             with listening("127.0.0.1", 0) as listener:
                 url = url_of(listener)
-                app = Gateway(echo.activator, broker, url)
+                app = Gateway(echo.activator, broker, url, Inquiry(NoTriggers()))
                 server = Server(app, listener)
                 server.start()
                 async with aiohttp.ClientSession(url, auto_decompress=False) as client:

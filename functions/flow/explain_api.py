@@ -1,0 +1,104 @@
+"""Why an event does, or does not, start runs and reach those that listen; nothing is done."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, Field
+
+from events.envelope import EnvelopeError, parse, to_structured
+from events.flow.correlate import failure, filter_of, filters_of, values_of
+from events.flow.listening import shapes_of
+from events.vocabulary import LIFECYCLE_PREFIX, OWN_PREFIX
+from functions.host.assembly import Platform  # noqa: TC001 - FastAPI reads the annotation
+from functions.host.endpoint import read_body
+from functions.host.faults import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from events.flow.steps import Evaluate
+    from functions.host.deployed import Deployed
+
+router = APIRouter()
+_EVENT: dict[str, Any] = {
+    "requestBody": {"content": {"application/cloudevents+json": {"schema": {"type": "object"}}}}
+}
+
+
+class WaiterView(BaseModel):
+    """Something of a flow that waits for events."""
+
+    flow: str
+    waits: str = Field(description="start (of a run) or listen (of a task)")
+    filter: dict[str, Any]
+    matches: bool
+    reason: str | None = Field(None, description="what of the event does not pass")
+    correlation: dict[str, Any] = Field(
+        {}, description="the values that the event has for the keys that a listen expects"
+    )
+
+
+class ExplainView(BaseModel):
+    """What an event would do."""
+
+    ignored: str | None = Field(None, description="why no flow is asked at all")
+    flows: list[WaiterView]
+
+
+@router.post("/explain", openapi_extra=_EVENT)
+async def explain(request: Request) -> ExplainView:
+    """Tell which flows a structured CloudEvent would start or tell, and which not, and why."""
+    platform: Platform = request.app.state.platform
+    document = _document(await read_body(request.receive))
+    if document["type"].startswith((OWN_PREFIX, LIFECYCLE_PREFIX)):
+        return ExplainView(ignored="the platform's own events open no door", flows=[])
+    newest = {(row.namespace, row.name): row for row in await platform.ledger.flows()}
+    deployed = [await platform.deployments.get(row.digest) for row in newest.values()]
+    return await asyncio.to_thread(_explained, deployed, document, platform.jq.evaluate)
+
+
+def _document(body: bytes) -> dict[str, Any]:
+    try:
+        event = parse([("content-type", "application/cloudevents+json")], body)
+    except EnvelopeError as error:
+        raise Refused(400, "Not a CloudEvent", str(error)) from error
+    document: dict[str, Any] = orjson.loads(to_structured(event)[1])
+    return document
+
+
+def _explained(
+    deployed: list[Deployed], document: dict[str, Any], evaluate: Evaluate
+) -> ExplainView:
+    found = [each for one in deployed for each in _waiters(one, document, evaluate)]
+    return ExplainView(flows=sorted(found, key=lambda each: (not each.matches, each.flow)))
+
+
+def _waiters(one: Deployed, document: dict[str, Any], evaluate: Evaluate) -> Iterator[WaiterView]:
+    name = f"{one.row.namespace}/{one.row.name}:{one.row.version}"
+    for wanted in filters_of(one.flow):
+        reason = failure(wanted, document, evaluate)
+        yield WaiterView(
+            flow=name,
+            waits="start",
+            filter=wanted.definition(),
+            matches=not reason,
+            reason=reason or None,
+        )
+    for shape in shapes_of(one.flow):
+        wanted = filter_of(shape.filter)
+        reason = failure(wanted, document, evaluate)
+        values = None if reason else values_of(wanted, document, evaluate)
+        if not reason and values is None:
+            reason = "it lacks a value for a correlation key"
+        yield WaiterView(
+            flow=name,
+            waits="listen",
+            filter=shape.filter,
+            matches=not reason,
+            reason=reason or None,
+            correlation=values or {},
+        )
