@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from events.envelope import EnvelopeError, parse, to_structured
 from events.flow.correlate import failure, filter_of, filters_of, values_of
 from events.flow.listening import shapes_of
-from events.vocabulary import LIFECYCLE_PREFIX, OWN_PREFIX
+from events.vocabulary import LIFECYCLE_PREFIXES, OWN_PREFIX
 from functions.host.assembly import Platform  # noqa: TC001 - FastAPI reads the annotation
 from functions.host.endpoint import read_body
 from functions.host.faults import Refused
@@ -54,7 +54,7 @@ async def explain(request: Request) -> ExplainView:
     """Tell which flows a structured CloudEvent would start or tell, and which not, and why."""
     platform: Platform = request.app.state.platform
     document = _document(await read_body(request.receive))
-    if document["type"].startswith((OWN_PREFIX, LIFECYCLE_PREFIX)):
+    if document["type"].startswith((OWN_PREFIX, *LIFECYCLE_PREFIXES)):
         return ExplainView(ignored="the platform's own events open no door", flows=[])
     newest = {(row.namespace, row.name): row for row in await platform.ledger.flows()}
     deployed = [await platform.deployments.get(row.digest) for row in newest.values()]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import uuid
 from typing import TYPE_CHECKING, Final, Self
 
@@ -31,6 +32,19 @@ _BATCH: Final = 500
 _PAUSE: Final = 0.2
 """Seconds between two looks: what happens in them travels together."""
 _AFTER_FAILURE: Final = 2.0
+_SKEW: Final = 60.0
+
+
+async def told_until(platform: Platform) -> float:
+    """Return the time before which everything has been told; infinity where nothing waits.
+
+    Runs that ended later must stay in the ledger. Hosts' clocks may differ by a minute.
+    """
+    if platform.settings.lifecycle == "off":
+        return math.inf
+    seen = await platform.ledger.bookmark(READER)
+    lines, _ = await platform.ledger.lines(seen.place, (*WORKFLOWS, *TASKS), 1)
+    return lines[0].entry.at - _SKEW if lines else math.inf
 
 
 class Herald:

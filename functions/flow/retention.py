@@ -1,8 +1,9 @@
 """What becomes of runs that ended: the archive gets them, and in the end nobody has them.
 
 The row of an archived run stays in the ledger as long as the archive has the run, so that the
-event that started it starts no second one. Every step can be done again: several replicas may
-do this at once, and one that dies in between has lost nothing.
+event that started it starts no second one. A run stays until its lifecycle events are told. Every
+step can be done again: several replicas may do this at once, and one that dies in between has lost
+nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from events.errors import RetryableError
 from functions.flow.archive import Archive, Kept
+from functions.flow.herald import told_until
 from functions.host.ledger import LedgerUnavailable
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ class Retention:
     """Archives and forgets while it is entered; `tick` does one look's work."""
 
     def __init__(self, platform: Platform) -> None:
+        self._platform = platform
         self._ledger, self._clock = platform.ledger, platform.clock
         self._archive = Archive(platform.objects, platform.blobs)
         settings = platform.settings
@@ -61,9 +64,10 @@ class Retention:
         """Archive the runs whose time in the ledger is over; return how many there were."""
         now = self._clock()
         await self._forget(now)
-        due = await self._ledger.done_with(now - self._kept, _BATCH)
+        before = min(now - self._kept, await told_until(self._platform))
+        due = await self._ledger.done_with(before, _BATCH)
         for run_id in due:
-            await self._move(run_id, now - self._kept)
+            await self._move(run_id, before)
         return len(due)
 
     async def _move(self, run_id: str, before: float) -> None:

@@ -146,14 +146,13 @@ async def show_trace(request: Request, run_id: str) -> TraceView:
     """Show a run as the causal tree of its hops, what each took, and what is missing."""
     platform: Platform = request.app.state.platform
     run, now = await _known(platform, run_id), platform.clock()
-    rows = await platform.ledger.tasks(run_id)
-    history = [entry for _, entry in await platform.ledger.history(run_id, 0)]
+    rows = await records.tasks_of(platform, run)
+    history = [entry for _, entry in await records.history_of(platform, run, 0)]
     grace = platform.settings.request_grace
     asked = {(row.tool, row.major) for row in rows if overdue(row, now, grace)}
     heard = {tool: await platform.ledger.progress(*tool) for tool in asked}
     found = hops(rows, history, heard, now, grace)
-    view = await run_view(run, platform.blobs)
-    return TraceView(run=view, hops=found, totals=totals(found))
+    return TraceView(run=await show_run(request, run_id), hops=found, totals=totals(found))
 
 
 @router.get("/runs/{run_id}/events", response_class=StreamingResponse)

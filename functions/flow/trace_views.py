@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from functions.flow.views import RunView
+from functions.flow.views import RunDetail
 
 
 class AttemptView(BaseModel):
@@ -76,6 +76,6 @@ class TotalsView(BaseModel):
 class TraceView(BaseModel):
     """A run's causal tree: each hop follows its cause and comes before its effects."""
 
-    run: RunView
+    run: RunDetail
     hops: list[HopView]
     totals: TotalsView

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from events.vocabulary import LIFECYCLE_PREFIX, OWN_PREFIX
+from events.vocabulary import LIFECYCLE_PREFIXES, OWN_PREFIX
 from knative.cli import options
 from knative.cli.address import find
 from knative.cli.client import FLOW, Platform
@@ -69,7 +69,7 @@ def _asked(platform: Platform, document: dict[str, Any]) -> dict[str, Any]:
 
 def _print(document: dict[str, Any], found: dict[str, Any]) -> None:
     say(f"{document['type']}  from {document['source']}")
-    own = str(document["type"]).startswith((OWN_PREFIX, LIFECYCLE_PREFIX))
+    own = str(document["type"]).startswith((OWN_PREFIX, *LIFECYCLE_PREFIXES))
     rows = [_trigger(each) for each in found["triggers"] or () if own or not _is_tools(each)]
     rows += [_flow(each) for each in found["flows"]]
     rows.sort(key=lambda row: row[0] != YES)

@@ -12,6 +12,7 @@ from aiohttp import web
 from events.envelope import is_batch, parse, parse_batch
 from functions.flow.deploy import deploy
 from functions.flow.herald import READER, Herald
+from functions.flow.retention import Retention
 from functions.flow.starting import start
 from functions.host.assembly import Platform, opened
 from functions.host.faults import SinkUnavailable
@@ -203,4 +204,21 @@ async def test_while_it_is_off_nothing_is_told_nor_kept_to_tell(
             return bool(broker.events)
 
         await until(told, 20, "the second run was told")
+    assert broker.told() == WORKFLOW
+
+
+async def test_no_run_is_archived_before_it_was_told(tmp_path: Path, broker: Broker) -> None:
+    """While the herald is behind, runs that ended stay in the ledger; then they go."""
+    async with platform_of(tmp_path, broker, retention=0.0) as platform:
+        herald = Herald(platform)
+        await herald.tick()
+        made = await run(platform, "a")
+        now = platform.clock()
+        retention = Retention(replace(platform, clock=lambda: now + 100))
+        assert await retention.tick() == 0
+        assert await herald.tick() == 2
+        assert await retention.tick() == 1
+        kept = await platform.ledger.run(made)
+        assert kept
+        assert kept.archived
     assert broker.told() == WORKFLOW
