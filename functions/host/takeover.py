@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from functions.host.ledger.rows import RunRow, TaskRow, Transition
 
 _INDEX: Final = re.compile(r"/\d+(/[^/#@|]+)")
-_BRANCH: Final = re.compile(r"(#\d+)/\d+(?=$|\|)")
+_BRANCH: Final = re.compile(r"(#\d+)/\d+$")
 _TIMED: Final = "~"
 """In the instance of a timeout's timer, or of a try's."""
 _SAME: Final = 0.001
@@ -28,8 +28,19 @@ _SAME: Final = 0.001
 
 
 def same_place(instance: str) -> str:
-    """Return an instance without the indices of its tasks in their lists."""
-    return _BRANCH.sub(r"\1", _INDEX.sub(r"\1", instance))
+    """Return an instance without the indices of its tasks in their lists.
+
+    The index of a fork's branch is one of those; that of an iteration says which item it is for.
+    """
+    task, at, scope = instance.partition("@")
+    scopes = scope.split("|")
+    kept = [_outer(each, inner) for each, inner in zip(scopes, [*scopes[1:], task], strict=True)]
+    return _INDEX.sub(r"\1", task + at + "|".join(kept))
+
+
+def _outer(scope: str, inner: str) -> str:
+    fork = scope.partition("#")[0]
+    return _BRANCH.sub(r"\1", scope) if inner.startswith(f"{fork}/fork/branches/") else scope
 
 
 class Takeover:

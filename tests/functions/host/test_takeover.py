@@ -36,6 +36,7 @@ def test_a_place_in_a_list_does_not_matter(one: str, other: str) -> None:
         ("/do/0/7#1", "/do/0/8#1"),
         ("/do/0/t/try/0/ask#1", "/do/0/t/catch/do/0/ask#1"),
         ("/do/0/f/fork/branches/0/b#1@/do/0/f#1/0", "/do/0/f/fork/branches/0/b#1@/do/0/f#2/0"),
+        ("/do/0/l/do/0/a#1@/do/0/l#1/0", "/do/0/l/do/0/a#1@/do/0/l#1/1"),
     ],
 )
 def test_names_visits_and_what_is_around_matter(one: str, other: str) -> None:
