@@ -6,7 +6,7 @@ arguments give the same step, and no argument is changed.
 How to read it: `table` says what every kind of frame does about everything that can happen to
 it; `machine` is the loop that looks there; `dataflow` is what all tasks have in common; `tasks/`
 what each does itself. A new kind of task is a row in the table and a function, a new signal one
-more happening.
+more happening. `picture` draws the table: docs/state-machine.md.
 """
 
 from events.flow.advance.machine import advance

@@ -22,7 +22,7 @@ from events.flow import expressions, schemas
 from events.flow.advance import durations, extensions, timers
 from events.flow.advance.arguments import runner
 from events.flow.advance.frames import SEQUENCE, Frame
-from events.flow.advance.happenings import Arrived, Entered, Happening, Produced, Returned
+from events.flow.advance.happenings import Arrived, Entered, Produced, Returned
 from events.flow.advance.pointers import task_at
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 Json = Any
 
 
-def begin_flow(work: Work, frame: Frame, arrived: Arrived) -> Happening:
+def begin_flow(work: Work, frame: Frame, arrived: Arrived) -> Entered:
     """Take the run's input in and go to the first task."""
     data = _in(work.flow.input, arrived.raw, runner(work, frame, arrived.raw), work)
     work.context = data if isinstance(data, dict) else {}
@@ -43,7 +43,7 @@ def begin_flow(work: Work, frame: Frame, arrived: Arrived) -> Happening:
     return Entered(data)
 
 
-def end_flow(work: Work, frame: Frame, returned: Returned) -> Happening:
+def end_flow(work: Work, frame: Frame, returned: Returned) -> Returned:
     """Take the last task's output out: the run's output."""
     run = runner(work, frame, returned.output, context=work.context)
     output = taken_out(work.flow.output, returned.output, run, work)
@@ -51,7 +51,7 @@ def end_flow(work: Work, frame: Frame, returned: Returned) -> Happening:
     return Returned(output)
 
 
-def begin_task(work: Work, frame: Frame, arrived: Arrived) -> Happening:
+def begin_task(work: Work, frame: Frame, arrived: Arrived) -> Arrived | Entered | Returned:
     """Decide whether the task is done at all, have it extended, and take its input in."""
     task = task_at(work.flow, frame.reference)
     if not extensions.begun(frame):
@@ -77,7 +77,7 @@ def _wanted(work: Work, frame: Frame, condition: str) -> bool:
     return expressions.condition(condition, runner(work, frame, frame.raw, context=work.context))
 
 
-def end_task(work: Work, frame: Frame, produced: Produced) -> Happening:
+def end_task(work: Work, frame: Frame, produced: Produced) -> Returned:
     """Take the task's output out and into the context, and leave the task."""
     task = task_at(work.flow, frame.reference)
     output = produced.output

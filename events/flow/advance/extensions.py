@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, Final
 from events.flow import expressions
 from events.flow.advance.arguments import EXTENDED, extended, runner
 from events.flow.advance.frames import AFTER, AROUND, BEFORE, SEQUENCE, Frame
-from events.flow.advance.happenings import Arrived, Entered, Happening, Produced, Returned
+from events.flow.advance.happenings import Arrived, Entered, Produced, Returned
 from events.flow.advance.pointers import extension_at, extension_reference
 from events.flow.advance.tasks.sequence import EXIT
 from events.flow.expressions import ExpressionError
@@ -47,7 +47,7 @@ def begun(frame: Frame) -> bool:
     return "extended" in frame.local
 
 
-def begin(work: Work, frame: Frame) -> Happening | None:
+def begin(work: Work, frame: Frame) -> Arrived | Entered | None:
     """Put the next extension that applies around the task on top; None when there is none."""
     extensions = (work.flow.use and work.flow.use.extensions) or ()
     if not extensions or EXTENDED in work.variables():
@@ -61,7 +61,7 @@ def begin(work: Work, frame: Frame) -> Happening | None:
     return None
 
 
-def enter(work: Work, frame: Frame, returned: Returned) -> Happening:
+def enter(work: Work, frame: Frame, returned: Returned) -> Arrived | Produced:
     """Go on to the task itself, or past it."""
     task = Frame.from_json(frame.local["task"])
     work.become(replace(frame, kind=AROUND, variables={}))
@@ -73,7 +73,7 @@ def enter(work: Work, frame: Frame, returned: Returned) -> Happening:
     return Produced(returned.output)
 
 
-def follow(work: Work, frame: Frame, returned: Returned) -> Happening:
+def follow(work: Work, frame: Frame, returned: Returned) -> Entered | Returned:
     """Do what comes after the task."""
     if not extension_at(work.flow, frame.reference).after:
         work.pop()
@@ -85,14 +85,14 @@ def follow(work: Work, frame: Frame, returned: Returned) -> Happening:
     return Entered(returned.output)
 
 
-def leave(work: Work, frame: Frame, returned: Returned) -> Happening:
+def leave(work: Work, frame: Frame, returned: Returned) -> Returned:
     """Go on where the task said, with its output, or with what stands in its place."""
     work.pop()
     output = returned.output if returned.then == EXIT else frame.local["output"]
     return Returned(output, frame.local["then"])
 
 
-def _before(work: Work, task: Frame, extension: Extension, reference: str) -> Happening:
+def _before(work: Work, task: Frame, extension: Extension, reference: str) -> Arrived | Entered:
     around = Frame(AROUND, reference, local={"task": task.to_json()})
     work.become(around)
     if not extension.before:

@@ -59,7 +59,7 @@ Transition = Callable[[Work, Frame, Any], Happening | None]
 """Does what has to be done and says what happens next to the top frame; None waits."""
 
 
-def unwind(work: Work, frame: Frame, faulted: Faulted) -> Happening:
+def unwind(work: Work, frame: Frame, faulted: Faulted) -> Faulted:
     """Let an error pass: the frame ends with it."""
     if frame.is_task:
         work.record("task.faulted", frame, problem=faulted.problem.to_json())

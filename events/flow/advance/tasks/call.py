@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from events.flow import authentications
 from events.flow.advance import uris
-from events.flow.advance.happenings import Answered, Entered, Happening, Produced
+from events.flow.advance.happenings import Answered, Arrived, Entered, Produced
 from events.flow.advance.leaving import Leaving
 from events.flow.advance.pointers import task_at
 from events.flow.advance.tasks import function
@@ -29,7 +29,7 @@ Json = Any
 Places = tuple[tuple[str, ...], ...]
 
 
-def request(work: Work, frame: Frame, _: Entered) -> Happening | None:
+def request(work: Work, frame: Frame, _: Entered) -> Arrived | None:
     """Request the task; nothing more happens here until its answer."""
     task = cast("CallTask", task_at(work.flow, frame.reference))
     if (own := work.flow.function(task.call)) is not None:
@@ -43,7 +43,7 @@ def request(work: Work, frame: Frame, _: Entered) -> Happening | None:
     return None
 
 
-def answered(_work: Work, _frame: Frame, answer: Answered) -> Happening:
+def answered(_work: Work, _frame: Frame, answer: Answered) -> Produced:
     """Take the tool's answer for the task's output."""
     return Produced(answer.output)
 

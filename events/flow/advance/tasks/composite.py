@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from events.flow import expressions
 from events.flow.advance.arguments import runner
 from events.flow.advance.frames import SEQUENCE, Frame
-from events.flow.advance.happenings import Entered, Happening, Produced, Returned
+from events.flow.advance.happenings import Entered, Produced, Returned
 from events.flow.advance.pointers import task_at
 from events.flow.advance.tasks import parallel
 from events.flow.expressions import ExpressionError, as_text, shown
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 Json = Any
 
 
-def begin_do(work: Work, frame: Frame, entered: Entered) -> Happening:
+def begin_do(work: Work, frame: Frame, entered: Entered) -> Entered:
     """Go into the list."""
     work.push(Frame(SEQUENCE, f"{frame.reference}/do"))
     return entered
 
 
-def finish(_work: Work, _frame: Frame, returned: Returned) -> Happening:
+def finish(_work: Work, _frame: Frame, returned: Returned) -> Produced:
     """Take the list's output for the task's own."""
     return Produced(returned.output)
 
 
-def begin_for(work: Work, frame: Frame, entered: Entered) -> Happening | None:
+def begin_for(work: Work, frame: Frame, entered: Entered) -> Entered | Produced | None:
     """Find the items, then go into the list for the first one, or for several at a time."""
     task = cast("ForTask", task_at(work.flow, frame.reference))
     run = runner(work, frame, entered.data, context=work.context, input=entered.data)
@@ -44,12 +44,12 @@ def begin_for(work: Work, frame: Frame, entered: Entered) -> Happening | None:
     return _iterate(work, frame.having(items=items), 0, entered.data)
 
 
-def next_item(work: Work, frame: Frame, returned: Returned) -> Happening:
+def next_item(work: Work, frame: Frame, returned: Returned) -> Entered | Produced:
     """Go into the list for the next item, with the output of the one before."""
     return _iterate(work, frame, frame.local["index"] + 1, returned.output)
 
 
-def _iterate(work: Work, frame: Frame, index: int, data: Json) -> Happening:
+def _iterate(work: Work, frame: Frame, index: int, data: Json) -> Entered | Produced:
     """Do one iteration, while there are items and `while` holds on the data it would get."""
     task = cast("ForTask", task_at(work.flow, frame.reference))
     items = frame.local["items"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from events.envelope import EnvelopeError, create
 from events.errors import ErrorType, ToolError
 from events.flow.advance import template, uris
-from events.flow.advance.happenings import Entered, Happening, Produced
+from events.flow.advance.happenings import Entered, Produced
 from events.flow.advance.pointers import task_at
 from events.flow.steps import EventEmission
 
@@ -26,7 +26,7 @@ def event_id(run_id: str, instance: str) -> str:
     return hashlib.sha256(f"{run_id}\n{instance}".encode()).hexdigest()[:32]
 
 
-def emit(work: Work, frame: Frame, _: Entered) -> Happening:
+def emit(work: Work, frame: Frame, _: Entered) -> Produced:
     """Publish the event; its attributes and data are the task's output."""
     properties = _properties(work, frame)
     has_data = "data" in properties

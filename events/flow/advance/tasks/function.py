@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from events.errors import ErrorType, ToolError
 from events.flow.advance import template
 from events.flow.advance.frames import FUNCTION, Frame
-from events.flow.advance.happenings import Happening, Produced, Returned
+from events.flow.advance.happenings import Arrived, Produced, Returned
 from events.flow.advance.pointers import function_reference
 from events.flow.advance.tasks.sequence import END
 
@@ -28,7 +28,7 @@ DEEPEST: Final = 32
 """Calls within calls; a function may call itself, but not for ever."""
 
 
-def enter(work: Work, frame: Frame, task: CallTask, function: TaskBase) -> Happening:
+def enter(work: Work, frame: Frame, task: CallTask, function: TaskBase) -> Arrived:
     """Go to the function's task, with the arguments for its input."""
     deep = work.scope.count("|") + sum(each.kind == FUNCTION for each in work.stack)
     if deep >= DEEPEST:
@@ -42,6 +42,6 @@ def enter(work: Work, frame: Frame, task: CallTask, function: TaskBase) -> Happe
     return work.arrive(function_reference(task.call), function, data)
 
 
-def leave(_work: Work, _frame: Frame, returned: Returned) -> Happening:
+def leave(_work: Work, _frame: Frame, returned: Returned) -> Produced:
     """Take the function's output for the call's own."""
     return Produced(returned.output, END if returned.then == END else None)

@@ -31,7 +31,7 @@ from events.flow import correlate, expressions
 from events.flow.advance import dataflow, template
 from events.flow.advance.arguments import runner
 from events.flow.advance.frames import SEQUENCE, Frame
-from events.flow.advance.happenings import Entered, Happening, Heard, Produced, Returned
+from events.flow.advance.happenings import Entered, Heard, Produced, Returned
 from events.flow.advance.pointers import task_at
 from events.flow.advance.refusals import StaleSignal
 from events.flow.steps import Consumption, Subscription
@@ -55,7 +55,7 @@ def listener(instance: str) -> str:
     return _VISIT.sub("", instance)
 
 
-def begin(work: Work, frame: Frame, _: Entered) -> Happening | None:
+def begin(work: Work, frame: Frame, _: Entered) -> Produced | None:
     """Subscribe to what the filters say; nothing more happens here until an event comes."""
     wanted = _filters(_task(work, frame))
     expected = [_expected(work, frame, each) for each in wanted]
@@ -69,7 +69,7 @@ def begin(work: Work, frame: Frame, _: Entered) -> Happening | None:
     return None
 
 
-def told(work: Work, signal: EventHeard) -> Happening | None:
+def told(work: Work, signal: EventHeard) -> Heard | None:
     """Hand an event to the listen, or to its queue while it is busy with another one."""
     places = [i for i, each in enumerate(work.stack) if each.instance == signal.instance]
     place = next((i for i in places if work.stack[i].listens), None)
@@ -82,7 +82,7 @@ def told(work: Work, signal: EventHeard) -> Happening | None:
     return None
 
 
-def hear(work: Work, frame: Frame, heard: Heard) -> Happening | None:
+def hear(work: Work, frame: Frame, heard: Heard) -> Entered | Heard | Produced | None:
     """Consume an event, if one of the filters still wants it."""
     task, event = _task(work, frame), heard.event
     found = _taken(work, frame, task, event)
@@ -104,7 +104,7 @@ def hear(work: Work, frame: Frame, heard: Heard) -> Happening | None:
     return collect(work, frame, Returned(item))
 
 
-def collect(work: Work, frame: Frame, returned: Returned) -> Happening | None:
+def collect(work: Work, frame: Frame, returned: Returned) -> Heard | Produced | None:
     """Add to the output what came of an event; go on with the next one, or end."""
     task, output = _task(work, frame), returned.output
     if task.foreach is not None:
@@ -118,13 +118,13 @@ def collect(work: Work, frame: Frame, returned: Returned) -> Happening | None:
     return _correlated(work, frame) if _complete(work, frame, task) else _next(work, frame)
 
 
-def _correlated(work: Work, frame: Frame) -> Happening:
+def _correlated(work: Work, frame: Frame) -> Produced:
     """End the listen with what came of its events."""
     work.record("task.correlated", frame, keys=frame.local.get("bound", {}))
     return Produced(frame.local["outputs"])
 
 
-def _next(work: Work, frame: Frame) -> Happening | None:
+def _next(work: Work, frame: Frame) -> Heard | None:
     queue = frame.local.get("queue")
     if not queue:
         return None

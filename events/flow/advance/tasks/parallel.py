@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from events.errors import ErrorType, ToolError
 from events.flow.advance.frames import ITERATION, PARALLEL, SEQUENCE, Frame
-from events.flow.advance.happenings import Entered, Happening, Returned
+from events.flow.advance.happenings import Entered, Produced, Returned
 from events.flow.advance.work import Fan
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def begin(
     work: Work, frame: Frame, task: ForTask, parallel: Parallel, items: list[Any]
-) -> Happening | None:
+) -> Produced | None:
     """Have the iterations begin; nothing more happens here until they are over."""
     if len(items) > work.bounds.iterations:
         reason = (
@@ -43,13 +43,13 @@ def begin(
     return None
 
 
-def enter(work: Work, frame: Frame, entered: Entered) -> Happening:
+def enter(work: Work, frame: Frame, entered: Entered) -> Entered:
     """Go into the list."""
     work.push(Frame(SEQUENCE, frame.reference))
     return entered
 
 
-def leave(work: Work, _frame: Frame, returned: Returned) -> Happening:
+def leave(work: Work, _frame: Frame, returned: Returned) -> Returned:
     """End the iteration with its list's output."""
     work.pop()
     return Returned(returned.output)

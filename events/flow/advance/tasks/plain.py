@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from events.errors import ErrorType, Problem, TendrilError, ToolError
 from events.flow import expressions
 from events.flow.advance import template, uris
 from events.flow.advance.arguments import runner
-from events.flow.advance.happenings import Entered, Happening, Produced
+from events.flow.advance.happenings import Entered, Produced
 from events.flow.advance.pointers import task_at
 from events.flow.syntax.error import Error
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 Json = Any
 
 
-def set_data(work: Work, frame: Frame, _: Entered) -> Happening:
+def set_data(work: Work, frame: Frame, _: Entered) -> Produced:
     """Make the data that the task says."""
     task = cast("SetTask", task_at(work.flow, frame.reference))
     return Produced(template.resolved(work, frame, task.set))
 
 
-def switch(work: Work, frame: Frame, entered: Entered) -> Happening:
+def switch(work: Work, frame: Frame, entered: Entered) -> Produced:
     """Hand the input on, to where the first case that holds says; without one, as `then` says."""
     task = cast("SwitchTask", task_at(work.flow, frame.reference))
     run = runner(work, frame, entered.data, context=work.context, input=entered.data)
@@ -39,7 +39,7 @@ def switch(work: Work, frame: Frame, entered: Entered) -> Happening:
     return Produced(entered.data, default)
 
 
-def raise_error(work: Work, frame: Frame, _: Entered) -> Happening:
+def raise_error(work: Work, frame: Frame, _: Entered) -> NoReturn:
     """Raise the error that the task defines or names, located at the task."""
     task = cast("RaiseTask", task_at(work.flow, frame.reference))
     error = task.raise_.error

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any, cast
 
 from events.flow import authentications
-from events.flow.advance.happenings import Answered, Entered, Happening, Produced
+from events.flow.advance.happenings import Answered, Entered, Produced
 from events.flow.advance.pointers import task_at
 from events.flow.advance.tasks import call, subflow
 from events.flow.steps import TaskRequest
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 Json = Any
 
 
-def request(work: Work, frame: Frame, _: Entered) -> Happening | None:
+def request(work: Work, frame: Frame, _: Entered) -> None:
     """Request the process, or another flow's run; nothing more happens here until an answer."""
     process = cast("RunTask", task_at(work.flow, frame.reference)).run
     if process.workflow is not None:
         subflow.request(work, frame, process.workflow, awaited=process.await_ is not False)
-        return None
+        return
     kind = next(name for name in PROCESSES if getattr(process, name) is not None)
     given = authentications.given(kind, _given(process, kind), work.flow.policies)
     data, left = call.arguments(work, frame, given, (("source", "endpoint"),))
@@ -38,10 +38,9 @@ def request(work: Work, frame: Frame, _: Entered) -> Happening | None:
         data = {"name": _name(work, frame), **data}
     work.requests.append(TaskRequest(frame.instance, frame.reference, kind, "", data, left))
     work.record("task.requested", frame, function=kind, version="")
-    return None
 
 
-def answered(work: Work, frame: Frame, answer: Answered) -> Happening:
+def answered(work: Work, frame: Frame, answer: Answered) -> Produced:
     """Take what the process gave for the task's output; not awaited, it gives the input."""
     process = cast("RunTask", task_at(work.flow, frame.reference)).run
     if process.await_ is False:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from events.errors import ErrorType, ToolError
-from events.flow.advance.happenings import Entered, Happening, Returned
+from events.flow.advance.happenings import Arrived, Entered, Returned
 from events.flow.advance.pointers import child, tasks_at
 
 if TYPE_CHECKING:
@@ -19,12 +19,12 @@ EXIT: Final = "exit"
 END: Final = "end"
 
 
-def begin(work: Work, frame: Frame, entered: Entered) -> Happening:
+def begin(work: Work, frame: Frame, entered: Entered) -> Arrived | Returned:
     """Go to the first task; an empty list gives back what it got."""
     return _go(work, frame, 0, entered.data)
 
 
-def proceed(work: Work, frame: Frame, returned: Returned) -> Happening:
+def proceed(work: Work, frame: Frame, returned: Returned) -> Arrived | Returned:
     """Follow the directive of the task that ended.
 
     `exit` completes this list, and with it the task it belongs to (in a loop: the iteration);
@@ -40,7 +40,7 @@ def proceed(work: Work, frame: Frame, returned: Returned) -> Happening:
     return _go(work, frame, _named(work, frame, returned.then), returned.output)
 
 
-def _go(work: Work, frame: Frame, index: int, raw: Json) -> Happening:
+def _go(work: Work, frame: Frame, index: int, raw: Json) -> Arrived | Returned:
     tasks = tasks_at(work.flow, frame.reference)
     if index >= len(tasks):
         work.pop()
@@ -58,7 +58,7 @@ def _named(work: Work, frame: Frame, name: str | None) -> int:
     return names.index(name)
 
 
-def _end(work: Work, output: Json) -> Happening:
+def _end(work: Work, output: Json) -> Returned:
     while len(work.stack) > 1:
         frame = work.pop()
         if frame.is_task:

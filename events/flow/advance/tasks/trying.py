@@ -10,7 +10,7 @@ from events.flow import expressions
 from events.flow.advance import retries, timers
 from events.flow.advance.arguments import runner
 from events.flow.advance.frames import CATCH, RETRY, SEQUENCE, Frame
-from events.flow.advance.happenings import Due, Entered, Faulted, Happening, Produced, Returned
+from events.flow.advance.happenings import Due, Entered, Faulted, Produced, Returned
 from events.flow.advance.pointers import task_at
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _STANDARD: Final = re.compile(
 and its conformance kit still use."""
 
 
-def begin(work: Work, frame: Frame, entered: Entered) -> Happening:
+def begin(work: Work, frame: Frame, entered: Entered) -> Entered:
     """Go into the list."""
     task = cast("TryTask", task_at(work.flow, frame.reference))
     limit = retries.attempt_limit(work, frame, task.catch)
@@ -40,7 +40,7 @@ def begin(work: Work, frame: Frame, entered: Entered) -> Happening:
     return entered
 
 
-def catch(work: Work, frame: Frame, faulted: Faulted) -> Happening | None:
+def catch(work: Work, frame: Frame, faulted: Faulted) -> Due | Entered | Faulted | None:
     """Catch the error and try again or hand the try's input to the handler; or let it pass.
 
     Where no attempt is left and there is no handler, the last error passes.
@@ -65,7 +65,7 @@ def catch(work: Work, frame: Frame, faulted: Faulted) -> Happening | None:
     return Entered(frame.input)
 
 
-def _retry(work: Work, frame: Frame, pause: timedelta, error: Json) -> Happening | None:
+def _retry(work: Work, frame: Frame, pause: timedelta, error: Json) -> Due | None:
     """Do the list once more, now or when a timer says so."""
     retry = retries.made(frame) + 1
     seconds = pause.total_seconds()
@@ -77,12 +77,12 @@ def _retry(work: Work, frame: Frame, pause: timedelta, error: Json) -> Happening
     return None
 
 
-def again(work: Work, frame: Frame, _: Due) -> Happening:
+def again(work: Work, frame: Frame, _: Due) -> Entered:
     """Begin the next attempt, with the try's input."""
     return begin(work, work.become(replace(frame, kind="try")), Entered(frame.input))
 
 
-def handled(work: Work, frame: Frame, returned: Returned) -> Happening:
+def handled(work: Work, frame: Frame, returned: Returned) -> Produced:
     """Take the handler's output for the task's own; the error is no variable any more."""
     work.become(replace(frame, variables={}))
     return Produced(returned.output)
