@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from events.flow.advance.frames import Frame
     from events.flow.advance.work import Fan
+    from events.flow.steps import Facts
 
     Run = Callable[[Work, Happening], Step]
 
@@ -63,8 +64,9 @@ def _first_steps(work: Work, fan: Fan, around: Surroundings, run: Run) -> list[S
     steps: list[Step] = []
     running = pure = 0
     waits = fan.at_once < len(fan.frames)
+    facts = replace(work.facts, around=around)
     for index, bottom in enumerate(fan.frames):
-        inner = _inner(work, fan, around, bottom, index)
+        inner = _inner(work, fan, facts, bottom, index)
         if waits and (running == fan.at_once or pure >= _AT_ONCE):
             steps.append(inner.step(Dormant()))
             continue
@@ -76,8 +78,7 @@ def _first_steps(work: Work, fan: Fan, around: Surroundings, run: Run) -> list[S
     return steps
 
 
-def _inner(work: Work, fan: Fan, around: Surroundings, bottom: Frame, index: int) -> Work:
-    facts = replace(work.facts, around=around)
+def _inner(work: Work, fan: Fan, facts: Facts, bottom: Frame, index: int) -> Work:
     inner = Work(work.flow, facts, work.evaluate, work.bounds, [bottom], work.context)
     inner.branch = work.branch_of(work.stack[-1], index, fan)
     return inner

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from events.errors import ErrorType, Problem
 from events.flow.advance.frames import FLOW, FORKED, ITERATION, WAITING, Frame
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from events.flow.syntax.base import TaskBase
 
 Json = Any
+_BRANCH: Final = tuple(each.name for each in fields(Branch))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ class Work:
             "visits": self.visits,
             "steps": self.steps,
             "frames": [frame.to_json(given) for frame in self.stack],
-            **({"branch": asdict(self.branch)} if self.branch else {}),
+            **({"branch": {n: getattr(self.branch, n) for n in _BRANCH}} if self.branch else {}),
         }
 
     def step(self, status: Running | Dormant | ScopeCompleted | ScopeFaulted) -> Step:
@@ -195,11 +196,12 @@ class Work:
         """Return a branch of a fork in this scope."""
         above = f"{self.scope}|" if self.scope else ""
         own = frame.instance.removesuffix(f"@{self.scope}")
-        branch = Branch(f"{above}{own}/{index}", self.scope, frame.instance, index, compete=False)
+        name = f"{above}{own}/{index}"
         if fan is None:
-            return branch
+            return Branch(name, self.scope, frame.instance, index, compete=False)
         turns = fan.at_once < len(fan.frames)
-        return replace(branch, compete=fan.compete, collect=fan.collect, turns=turns)
+        own_ways = fan.compete, fan.collect, turns
+        return Branch(name, self.scope, frame.instance, index, *own_ways)
 
     def shut(self, frame: Frame) -> None:
         """Close a fork's scopes, which may be ones that this very step made."""
