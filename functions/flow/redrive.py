@@ -49,6 +49,9 @@ _WHY: Final = {
 
 async def _reopen(platform: Platform, letter: Letter, edited: Any) -> None:
     new = None
+    if edited is not UNEDITED and letter.tool is None:
+        reason = f"{letter.instance} is a timer, which has no input; redrive it without one"
+        raise Refused(409, "Nothing to edit", reason)
     if edited is not UNEDITED:
         new = (await platform.blobs.pack(edited, letter.run or ""), digest(edited))
     work = await platform.ledger.redrive(letter, platform.clock(), new)
@@ -61,7 +64,7 @@ async def _reopen(platform: Platform, letter: Letter, edited: Any) -> None:
         )
     if work.task.state is TaskState.STARTING:
         await platform.settler.begin(work)
-    else:
+    elif work.task.state is TaskState.REQUESTED:
         await platform.emitter.request([work])
 
 

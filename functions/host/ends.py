@@ -75,7 +75,7 @@ def letter_of(run: RunRow, failed: Work | None, problem: Problem, now: float) ->
         event=_letter_event(run, task, now),
         run=run.id,
         instance=instance,
-        tool=task.tool if task else None,
+        tool=(task.tool or None) if task else None,
         flow=f"{run.namespace}/{run.name}:{run.version}",
     )
 
@@ -90,7 +90,9 @@ def _letter_event(run: RunRow, task: TaskRow | None, now: float) -> dict[str, An
         "specversion": "1.0",
         "id": task.event_id if task else run.id,
         "source": f"/flows/{run.namespace}/{run.name}",
-        "type": "dev.tendril.task.requested.v1" if task else "dev.tendril.run.started.v1",
+        "type": "dev.tendril.task.requested.v1"
+        if task and task.tool
+        else "dev.tendril.run.started.v1",
         "subject": task.instance if task else run.id,
         "time": rfc3339(datetime.fromtimestamp(now, UTC)),
     }

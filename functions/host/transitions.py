@@ -58,9 +58,10 @@ class Settled:
 
     @property
     def failed(self) -> Work | None:
-        """The task that a fault is about, if it is any task's."""
-        if self.blame is None and self.task and self.task.tool:
-            return Work(self.task, self.run)
+        """The task or the timer that a fault is about, if it is that of any."""
+        task = self.task
+        if self.blame is None and task and (task.tool or task.state is TaskState.WAITING):
+            return Work(task, self.run)
         return self.blame
 
     @property

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from events.flow.advance.tasks.listen import listener
 from events.flow.listening import correlation, shape_of
 from events.vocabulary import hop_id
@@ -21,8 +23,10 @@ if TYPE_CHECKING:
 
 
 def timer_row(timer: TimerRequest, about: Settled, scope: str) -> TaskRow:
-    """Return the row of a timer."""
-    return _toolless(timer.instance, timer.reference, about, scope, due=timer.due.timestamp())
+    """Return the row of a timer; its input is its length in seconds."""
+    due = timer.due.timestamp()
+    row = _toolless(timer.instance, timer.reference, about, scope, due=due)
+    return replace(row, input=orjson.dumps(due - about.now).decode())
 
 
 def _toolless(instance: str, reference: str, about: Settled, scope: str, *, due: float) -> TaskRow:

@@ -382,6 +382,29 @@ async def test_suspend_and_resume_reach_down(house: House) -> None:
     await house.ends([*family, last.id], RunStatus.COMPLETED)
 
 
+async def test_a_childs_timeout_is_redriven(house: House) -> None:
+    """Time that ran out below is one letter; redriven it begins anew, and what was out still is."""
+    await house.deploy(
+        flow("leaf", PING, more="timeout: {after: PT1H}\n"), flow("top", run_of("leaf"))
+    )
+    top = await house.start("top")
+    family = [row.id for row in await house.below(top, 1)]
+    asked = await house.out(family[1])
+    for _ in range(2):
+        await house.sweep(3601)
+        await house.ends(family, RunStatus.FAULTED)
+        [letter] = [each for each in await house.letters() if each.status is LetterStatus.OPEN]
+        assert (letter.run, letter.instance, letter.tool) == (family[1], "~timeout", None)
+        await redrive(house.platform, letter)
+        timer = await house.out(family[1], "")
+        assert timer.task.state is TaskState.WAITING
+        assert 3590 < timer.task.due_at - time.time() < 3601
+    still = (await house.out(family[1])).task
+    assert (still.attempt, still.instance) == (asked.task.attempt, asked.task.instance)
+    await house.answer(family[1], Outcome(output=1))
+    await house.ends(family, RunStatus.COMPLETED)
+
+
 async def test_a_flow_that_runs_itself_has_an_end(house: House) -> None:
     """So many runs deep the next one is a fault with a clear reason."""
     await house.deploy(flow("self", run_of("self")))

@@ -107,16 +107,19 @@ do:
     assert run["output"] == {"status": 408, "at": "/do/0/t/try/0/slow"}
 
 
-async def test_a_flow_that_times_out_is_a_dead_letter(platform: LocalPlatform) -> None:
-    """An uncaught timeout faults the run and is listed; redriving it says what to do instead."""
-    await platform.deploy(flow("limited", "timeout: {after: PT0.3S}\ndo: [{w: {wait: PT1H}}]"))
+async def test_a_flow_that_times_out_is_redriven(platform: LocalPlatform) -> None:
+    """An uncaught timeout is a dead letter; redriven, the run has its full time once more."""
+    await platform.deploy(flow("limited", "timeout: {after: PT0.6S}\ndo: [{w: {wait: PT1S}}]"))
     run = await ended(platform, await started(platform, "limited", {}))
     assert (run["status"], run["error"]["status"]) == ("faulted", 408)
     _, letters = await platform.api("GET", "/deadletters")
     [letter] = [each for each in letters["deadletters"] if each["run"] == run["id"]]
-    status, problem = await platform.api("POST", f"/deadletters/{letter['id']}/redrive")
+    path = f"/deadletters/{letter['id']}/redrive"
+    status, problem = await platform.api("POST", path, json={"input": {}})
     assert status == 409
-    assert "run" in problem["detail"]
+    assert "a timer, which has no input" in problem["detail"]
+    assert (await platform.api("POST", path))[0] == 202
+    assert (await ended(platform, run["id"]))["status"] == "completed"
 
 
 async def test_a_flow_runs_by_its_schedule(platform: LocalPlatform) -> None:

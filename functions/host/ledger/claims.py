@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from events.errors import ErrorType, Problem
+from events.flow.advance.timers import ATTEMPT, TIMEOUT
 from events.vocabulary import child_id, hop_id
 from functions.host.ledger.rows import NEVER, WORKFLOW, Entry, RunStatus, TaskState
 from functions.host.outcomes import Outcome
@@ -154,9 +155,17 @@ def cancelled(child: RunRow) -> str:
 
 
 def reopened(task: TaskRow, at: float, edited: tuple[str, str] | None) -> TaskRow:
-    """Return a redriven row: a new attempt, with the packed input and digest that were edited."""
+    """Return a redriven row: a new attempt, with the packed input and digest that were edited.
+
+    A limit of time that ran out begins anew; what another timer led to is done again at once.
+    """
     attempt = task.attempt + 1
     packed, digest = edited or (task.input, task.input_digest)
+    state, due_at = TaskState.REQUESTED, at
+    if task.tool == WORKFLOW:
+        state = TaskState.STARTING
+    elif not task.tool:
+        state, due_at = TaskState.WAITING, at + _length(task)
     return replace(
         task,
         attempt=attempt,
@@ -164,11 +173,17 @@ def reopened(task: TaskRow, at: float, edited: tuple[str, str] | None) -> TaskRo
         event_id=hop_id(task.run, task.instance, attempt),
         input=packed,
         input_digest=digest,
-        state=TaskState.STARTING if task.tool == WORKFLOW else TaskState.REQUESTED,
+        state=state,
         token=task.token + 1,
-        due_at=at,
+        due_at=due_at,
         claims=0,
         emissions=0,
         outcome=None,
         requested_at=at,
     )
+
+
+def _length(timer: TaskRow) -> float:
+    """Return how many seconds a limit of time has; none where the timer is no limit."""
+    what = timer.instance.rpartition("~")[2].partition("#")[0]
+    return float(orjson.loads(timer.input)) if what in {TIMEOUT, ATTEMPT} else 0.0

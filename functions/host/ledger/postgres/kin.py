@@ -161,12 +161,12 @@ async def _above(db: Database, run_id: str) -> list[Work] | None:
 
 
 async def _revive(db: Database, task: TaskRow, at: float, detail: dict[str, int]) -> None:
-    await tasks.update(db, task)
     await db.execute(  # the time in which the run stood still counts for none of its timers
         "UPDATE tasks SET due_at = due_at + %(at)s - (SELECT ended_at FROM runs "
         "WHERE id = %(run)s) WHERE run = %(run)s AND state = 'waiting'",
         {"at": at, "run": task.run},
     )
+    await tasks.update(db, task)
     await db.execute(
         "UPDATE runs SET status = 'running', error = NULL, ended_at = NULL WHERE id = %s",
         (task.run,),

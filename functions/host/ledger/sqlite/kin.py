@@ -121,12 +121,12 @@ def _above(db: sqlite3.Connection, run: RunRow) -> list[Work] | None:
 
 
 def _revive(db: sqlite3.Connection, task: TaskRow, at: float, detail: dict[str, int]) -> None:
-    tasks.update(db, task)
     db.execute(  # the time in which the run stood still counts for none of its timers
         "UPDATE tasks SET due_at = due_at + ? - (SELECT ended_at FROM runs WHERE id = ?) "
         "WHERE run = ? AND state = 'waiting'",
         (at, task.run, task.run),
     )
+    tasks.update(db, task)
     db.execute(
         "UPDATE runs SET status = 'running', error = NULL, ended_at = NULL WHERE id = ?",
         (task.run,),
