@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from events.flow.finding import Finding, in_order
+from events.flow.rules.budget import unspendable
 from events.flow.rules.elsewhere import unfetchable
 from events.flow.rules.expressions import uncompilable
 from events.flow.rules.functions import misfits
@@ -50,6 +51,7 @@ def check(
         *meaningless(parsed),
         *misspoken(parsed),
         *unkeepable(parsed),
+        *unspendable(parsed),
         *uncompilable(parsed, compile),
         *not_yet(parsed),
     ]

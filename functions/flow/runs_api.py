@@ -116,7 +116,8 @@ async def show_run(request: Request, run_id: str) -> RunDetail:
     tasks = await platform.ledger.tasks(run_id, closed=False)
     children = await platform.ledger.children(run_id)
     successors = await platform.ledger.successors(run_id)
-    return await run_detail(run, tasks, children, successors, platform.blobs)
+    budget = await platform.ledger.budget(run.budget) if run.budget else None
+    return await run_detail(run, tasks, children, successors, budget, platform.blobs)
 
 
 @router.get("/runs/{run_id}/tasks")

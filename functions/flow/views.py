@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from functions.host.blobs import Blobs
-    from functions.host.ledger.rows import Entry, FlowRow, Letter, RunRow, TaskRow
+    from functions.host.ledger.rows import Budget, Entry, FlowRow, Letter, RunRow, Spend, TaskRow
 
 
 def moment(seconds: float | None, timespec: str = "milliseconds") -> str | None:
@@ -82,6 +82,26 @@ class RunView(BaseModel):
     )
 
 
+class SpendView(BaseModel):
+    """What was used, or is set aside."""
+
+    calls: int
+    tokens: int
+    cost: float
+
+
+class BudgetView(BaseModel):
+    """What a run, and those it started, may use; null is no limit."""
+
+    run: str = Field(description="the run that the budget began with")
+    calls: int | None
+    tokens: int | None
+    cost: float | None
+    until: str | None
+    used: SpendView
+    setAside: SpendView = Field(description="for the calls that are being made")  # noqa: N815
+
+
 class OpenView(BaseModel):
     """One thing that a run has out: a task of a tool, a run of another flow, or a timer."""
 
@@ -112,6 +132,7 @@ class RunDetail(RunView):
     redrivenAs: list[str] = Field(  # noqa: N815 - JSON's case
         default=[], description="the runs of newer versions that redrive this one"
     )
+    budget: BudgetView | None = Field(None, description="the one that it draws on, if any")
 
 
 class HeardView(BaseModel):
@@ -208,6 +229,7 @@ async def run_detail(
     tasks: Sequence[TaskRow],
     children: Sequence[RunRow],
     successors: Sequence[str],
+    budget: Budget | None,
     blobs: Blobs,
 ) -> RunDetail:
     """Show a run with its children and its open tasks; a run that ended has none of these.
@@ -225,7 +247,25 @@ async def run_detail(
         children=started,
         redriveOf=row.origin,
         redrivenAs=list(successors),
+        budget=_budget_view(budget) if budget else None,
     )
+
+
+def _budget_view(row: Budget) -> BudgetView:
+    return BudgetView(
+        run=row.run,
+        calls=row.calls,
+        tokens=row.tokens,
+        cost=row.cost,
+        until=moment(row.until),
+        used=_spend_view(row.used),
+        setAside=_spend_view(row.held),
+    )
+
+
+def _spend_view(spend: Spend) -> SpendView:
+    # to a millionth: sums of prices are not exact
+    return SpendView(calls=spend.calls, tokens=spend.tokens, cost=round(spend.cost, 6))
 
 
 def _child_view(row: RunRow) -> ChildView:

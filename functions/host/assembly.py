@@ -13,6 +13,7 @@ from functions.host.deployed import Deployments
 from functions.host.emitting import Emitter
 from functions.host.jq import JqPool
 from functions.host.ledger import open_ledger
+from functions.host.metering import most
 from functions.host.objects import open_store
 from functions.host.settle import Settler
 from functions.host.shared import Shared
@@ -63,6 +64,7 @@ async def opened(settings: Settings) -> AsyncIterator[Platform]:
         time.time,
         grace=settings.request_grace,
         max_steps=settings.max_steps,
+        limits=most(settings),
     )
     emitter = Emitter(ledger, blobs, sink)
     settler = Settler(

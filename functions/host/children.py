@@ -54,7 +54,7 @@ class Children:
             )
             raise ToolError(detail, title="Too deep")
         run = await self._child(work, flow, asked["input"], awaited=asked["await"])
-        return Child(run, await self._stepper.first(run))
+        return Child(*await self._stepper.first(run))
 
     async def named(self, namespace: str, name: str, version: str) -> FlowRow:
         """Return a version, the newest where that is `latest`; ToolError: it is not deployed."""
@@ -86,6 +86,7 @@ class Children:
             caller=task.instance,
             awaited=awaited,
             depth=parent.depth + 1,
+            budget=parent.budget,
         )
 
 

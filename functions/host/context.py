@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from functions.host.masks import Masks
+from functions.host.metering import Meter
 
 if TYPE_CHECKING:
     import logging
@@ -86,3 +87,5 @@ class Context:
     resources: Resources = field(default_factory=Resources)
     masks: Masks = field(default_factory=Masks)
     """What must leave the call nowhere else than to the callee."""
+    meter: Meter = field(default_factory=Meter)
+    """What the call uses of the run's budget: a handler adds to it what it comes to know."""

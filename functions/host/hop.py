@@ -6,11 +6,13 @@ meets a compare-and-set that it loses.
 
 from __future__ import annotations
 
+import asyncio
 import random
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from events.errors import TendrilError
+from events.flow.budget import exhausted
 from events.vocabulary import idempotency_key, read_hop
 from functions.host.context import Context
 from functions.host.faults import Refused
@@ -19,7 +21,8 @@ from functions.host.ledger.claims import Verdict
 from functions.host.ledger.rows import Entry
 from functions.host.logs import for_task
 from functions.host.masks import Masks
-from functions.host.outcomes import from_error
+from functions.host.metering import charge_of
+from functions.host.outcomes import Outcome, from_error
 from functions.host.started import Started
 from functions.host.unsealing import Unsealing
 
@@ -33,8 +36,8 @@ if TYPE_CHECKING:
     from events.vocabulary import Hop
     from functions.host.assembly import Platform
     from functions.host.context import Resources
-    from functions.host.ledger.rows import TaskRow, Work
-    from functions.host.outcomes import Outcome, RetryPolicy
+    from functions.host.ledger.rows import Work
+    from functions.host.outcomes import RetryPolicy
     from functions.host.stepping import Scope
     from functions.host.tool import Tool
 
@@ -92,7 +95,7 @@ class Worker:
         outcome = await self._call(work, hop)
         if outcome is not None and waited is not None:
             outcome = replace(outcome, cold_ms=waited)
-        if outcome is None or await self._parked(work.task, outcome):
+        if outcome is None or await self._parked(work, outcome):
             return None
         opened = await self._settler.finish(work, outcome, scope)
         if opened is None:
@@ -121,10 +124,28 @@ class Worker:
             opened = await self._unsealing.opened(data, context)
         except TendrilError as error:
             return context.masks.outcome(from_error(error))
-        return context.masks.outcome(await self._tool.call(opened, context))
+        metered = work.run.budget is not None
+        call = self._metered(work, opened, context) if metered else self._tool.call(opened, context)
+        return context.masks.outcome(context.meter.told(await call))
 
-    async def _parked(self, task: TaskRow, outcome: Outcome) -> bool:
+    async def _metered(self, work: Work, data: Any, context: Context) -> Outcome:
+        """Run the handler within the run's budget: what it may use is set aside before."""
+        asked = await self._tool.estimate(data, context)
+        reserved = await self._ledger.reserve(work, asked, self._clock())
+        if reserved.refusal:
+            return Outcome(problem=exhausted(reserved.refusal))
+        left = None if reserved.until is None else reserved.until - self._clock()
+        try:
+            async with asyncio.timeout(left):
+                outcome = await self._tool.call(data, context)
+        except TimeoutError:
+            reason = f"the time of the budget of run {work.run.budget} ended during the call"
+            outcome = Outcome(problem=exhausted(reason))
+        return replace(outcome, spent=context.meter.spent)
+
+    async def _parked(self, work: Work, outcome: Outcome) -> bool:
         """Set the timer of another attempt, if the outcome asks for one and one is left."""
+        task = work.task
         if not outcome.retry or outcome.problem is None:
             return False
         wait = self._policy.wait(task.attempt, outcome.retry_after, self._luck())
@@ -133,7 +154,8 @@ class Worker:
         now = self._clock()
         detail = {"at": now + wait, "problem": outcome.problem.to_json(), **outcome.figures}
         entry = Entry("task.retrying", now, task.reference, task.instance, detail)
-        await self._ledger.park(task, now + wait, entry)
+        charge = charge_of(work.run, outcome, again=True)
+        await self._ledger.park(task, now + wait, entry, charge)
         return True
 
     def _context(self, work: Work) -> Context:

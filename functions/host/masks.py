@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from events.errors import Problem
-from functions.host.outcomes import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from functions.host.outcomes import Outcome
 
 _SHORTEST: Final = 6
 """Characters; anything shorter occurs by chance, and no secret should be."""
@@ -79,13 +81,8 @@ class Masks:
         if not self:
             return outcome
         told = outcome.problem.to_json() if outcome.problem else None
-        return Outcome(
-            self.hidden(outcome.output),
-            Problem.from_json(self.hidden(told)) if told else None,
-            outcome.retry,
-            outcome.retry_after,
-            outcome.work_ms,
-        )
+        problem = Problem.from_json(self.hidden(told)) if told else None
+        return replace(outcome, output=self.hidden(outcome.output), problem=problem)
 
 
 def _texts(value: Any) -> Iterator[str]:

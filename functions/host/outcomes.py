@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from events.flow.steps import Signal
+    from functions.host.ledger.rows import Spend
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class Outcome:
     """How long the attempt had to wait for the tool's process to start, where it had to."""
     usage: Mapping[str, float] | None = None
     """What the tool says it used: tokens, money, by their names."""
+    spent: Spend | None = None
+    """What the call used of the run's budget; None where none was made, or told already."""
     blame: tuple[str, str] | None = None
     """The run and the instance of the task that the problem is about, where that is not the one
     whose outcome this is: what redrive has to do once more."""

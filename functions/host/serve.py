@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from functions.host.context import Context
+    from functions.host.tool import Reserve
 
 _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     "4XX": {
@@ -52,12 +53,15 @@ def serve(
     name: str,
     version: str,
     timeout: float = 60.0,
+    reserve: Reserve | None = None,
 ) -> FastAPI:
     """Return the ASGI app that answers task-requested events with `handle`.
 
-    `timeout` is in seconds and must be less than the service's `timeoutSeconds`.
+    `timeout` is in seconds and must be less than the service's `timeoutSeconds`. `reserve` tells
+    what a call may use of a run's budget at the most; what it used, the handler adds to
+    `context.meter`.
     """
-    described = tool(handle, name=name, version=version, timeout=timeout)
+    described = tool(handle, name=name, version=version, timeout=timeout, reserve=reserve)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

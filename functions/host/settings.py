@@ -57,6 +57,10 @@ class Settings(BaseSettings):
     inbox_ttl: float = Field(
         86_400.0, description="seconds an event is kept for runs that will listen to it"
     )
+    budget_tokens: int = Field(0, ge=0, description="tokens of a run at the most; 0: no limit")
+    budget_cost: float = Field(0, ge=0, description="cost of a run at the most; 0: no limit")
+    budget_calls: int = Field(0, ge=0, description="calls of a run at the most; 0: no limit")
+    budget_time: float = Field(0, ge=0, description="seconds of a run at the most; 0: no limit")
     unmatched_kept: int = Field(1_000, description="events kept that no flow waited for")
     retention: float = Field(
         604_800.0,

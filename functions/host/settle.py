@@ -15,6 +15,7 @@ from functions.host.emitting import NOTHING, Opened, opened_by
 from functions.host.jq import NotYetError
 from functions.host.ledger.claims import TURN
 from functions.host.ledger.rows import RunStatus, TaskState, Work
+from functions.host.metering import charge_of
 from functions.host.onward import Onward, still_ours
 from functions.host.outcomes import Outcome
 from functions.host.takeover import Takeover
@@ -61,7 +62,8 @@ class Settler:
         `redrives` is the dead letter for which a run with an origin is opened; the run answers
         unopened where the letter is no longer open.
         """
-        first = await self._takeover.of(run, await self._stepper.first(run))
+        run, first = await self._stepper.first(run)
+        first = await self._takeover.of(run, first)
         opened, created = await self._ledger.open(run, first, redrives=redrives)
         if created:
             self._onward.expect(opened, first)
@@ -76,14 +78,16 @@ class Settler:
         what the claim saw; where it has moved on since, the outcome is recorded and settled.
         """
         packed = await self._blobs.pack(outcome.to_json(), work.run.id)
+        charge = charge_of(work.run, outcome)
         late: asyncio.Future[Transition] | None = None
         if scope and work.run.machine == MACHINE:
             written, late = await self._soon(work, outcome, scope)
             if written:
-                opened = await self._commit(work.run, replace(written, outcome=packed))
-                if opened:
+                whole = replace(written, outcome=packed, charge=charge)
+                if opened := await self._commit(work.run, whole):
                     return await self._on(work.run, written, opened)
-        if not await self._ledger.record(work.task, packed, self._clock() + self._lease):
+        due_at = self._clock() + self._lease
+        if not await self._ledger.record(work.task, packed, due_at, charge):
             return None
         task = replace(work.task, state=TaskState.RECORDED, outcome=packed)
         if late:

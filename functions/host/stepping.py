@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Final
 
 from events.errors import ErrorType, Problem
 from events.flow.advance import StaleSignal, advance
+from events.flow.budget import NONE, Limits
 from events.flow.steps import Facts, Running, ScopeFaulted, Start, Step, TimerFired, Turn
 from functions.host.jq import NotYetError
+from functions.host.metering import budgeted
 from functions.host.transitions import Settled, transition
 
 if TYPE_CHECKING:
@@ -50,19 +52,24 @@ class Stepper:
         *,
         grace: float,
         max_steps: int,
+        limits: Limits = NONE,
     ) -> None:
         self._shared, self._blobs = shared, blobs
         self._deployments, self._jq = deployments, jq
         self._clock, self._grace, self._max_steps = clock, grace, max_steps
+        self._limits = limits
         self._threads = ThreadPoolExecutor(4, "advance")
 
-    async def first(self, run: RunRow) -> Transition:
-        """Return what starting a run writes."""
+    async def first(self, run: RunRow) -> tuple[RunRow, Transition]:
+        """Return a run as it begins, with its budget, and what starting it writes."""
+        deployed = await self._deployments.get(run.digest)
+        run, budget = budgeted(run, deployed.flow, self._limits)
         try:
             step = await self._step(run, None, Start(), run.started_at, self._advance_here)
         except NotYetError:
             step = await self._step(run, None, Start(), run.started_at, self._advance_in_thread)
-        return await self._transition(step, run, None, 0, run.started_at)
+        written = await self._transition(step, run, None, 0, run.started_at)
+        return run, replace(written, budget=budget)
 
     async def at_once(self, work: Work, outcome: Outcome, scope: Scope) -> Transition:
         """Return what a task's outcome writes, given its scope.

@@ -7,19 +7,22 @@ import inspect
 import logging
 import time
 import typing
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from events.errors import ErrorType, Problem
+from events.errors import ErrorType, Problem, TendrilError
 from functions.host.context import Context
+from functions.host.ledger.rows import Spend
 from functions.host.outcomes import Outcome, from_error
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
 log = logging.getLogger(__name__)
+
+
+Reserve = Callable[[Any, Context], Awaitable[Spend]]
+"""From the input, as its model, and the context to what a call may use at the most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +37,22 @@ class Tool:
     handle: Callable[[Any, Context], Awaitable[BaseModel]]
     request: type[BaseModel]
     result: type[BaseModel]
+    reserve: Reserve | None = None
+    """Tells what a call may use of a budget at the most, beside being one call."""
 
     @property
     def major(self) -> int:
         """The major version, which a Trigger filters on."""
         return int(self.version.split(".", 1)[0])
+
+    async def estimate(self, data: Any, context: Context) -> Spend:
+        """Return what a call may use at the most; one that cannot be made uses nothing."""
+        if self.reserve is None:
+            return Spend(1)
+        try:
+            return await self.reserve(self.request.model_validate(data), context)
+        except (ValidationError, TendrilError):
+            return Spend(1)  # the call will say what is wrong
 
     async def call(self, data: Any, context: Context) -> Outcome:
         """Run the handler on a JSON value; every way it can end is an Outcome."""
@@ -65,7 +79,12 @@ class Tool:
 
 
 def tool(
-    handle: Callable[[Any, Context], Awaitable[Any]], *, name: str, version: str, timeout: float
+    handle: Callable[[Any, Context], Awaitable[Any]],
+    *,
+    name: str,
+    version: str,
+    timeout: float,
+    reserve: Reserve | None = None,
 ) -> Tool:
     """Describe a handler; TypeError when its signature is not (In, Context) -> Out."""
     hints = typing.get_type_hints(handle, localns={"Context": Context})
@@ -77,7 +96,7 @@ def tool(
             "async (In, Context) -> Out with pydantic models"
         )
     summary = (inspect.getdoc(handle) or name).splitlines()[0]
-    return Tool(name, version, timeout, summary, handle, request, result)  # type: ignore[arg-type]
+    return Tool(name, version, timeout, summary, handle, request, result, reserve)  # type: ignore[arg-type]
 
 
 def _is_model(hint: Any) -> bool:

@@ -14,7 +14,7 @@ from events.errors import ErrorType, ToolError
 from functions.host import retry_after
 from functions.host.egress import Policy, session
 from functions.llm.breakers import Breakers
-from functions.llm.completion import Answer, Question, complaint, read
+from functions.llm.completion import Answer, Count, Question, complaint, read
 from functions.llm.failures import Busy, Unavailable, Unusable, from_status
 
 if TYPE_CHECKING:
@@ -45,9 +45,15 @@ class Client:
         self._variables = {**dotenv_values(".env"), **os.environ}
 
     async def ask(
-        self, provider: Provider, model: str, asked: Question, key: str, seconds: float
+        self,
+        provider: Provider,
+        model: str,
+        asked: Question,
+        key: str,
+        seconds: float,
+        count: Count,
     ) -> Answer:
-        """Return the provider's answer within `seconds`.
+        """Return the provider's answer within `seconds`; `count` is told its tokens.
 
         CircuitOpen while it is left alone; a Failure when another provider may do better;
         ToolError when none would.
@@ -55,7 +61,9 @@ class Client:
         headers = {"Idempotency-Key": key, **_credentials(provider, self._variables)}
         async with self._breakers.circuit(provider.name):
             try:
-                return await self._post(provider, model, asked, headers, seconds)
+                return read(
+                    await self._post(provider, model, asked, headers, seconds), asked, count
+                )
             except TimeoutError:
                 raise Unavailable(f"{provider.name} took longer than {seconds:g} s") from None
             except (aiohttp.ClientError, OSError) as error:
@@ -69,7 +77,7 @@ class Client:
         asked: Question,
         headers: dict[str, str],
         seconds: float,
-    ) -> Answer:
+    ) -> bytes:
         async with self._http.post(
             f"{provider.url.rstrip('/')}/chat/completions",
             json={"model": model, **asked.members},
@@ -79,7 +87,7 @@ class Client:
         ) as answer:
             body = await _whole(answer)
             if answer.status == _OK:
-                return read(body, asked)
+                return body
             wait = retry_after.parse(answer.headers.get("Retry-After"), datetime.now(UTC))
             raise from_status(provider.name, answer.status, complaint(body), wait)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,10 @@ from functions.llm.prompt import messages
 
 if TYPE_CHECKING:
     from functions.llm.models import In
+
+
+Count = Callable[[int, int], None]
+"""Is told the tokens of a question and of its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +62,8 @@ def question(request: In) -> Question:
     return Question(given, _validator(request.schema_))
 
 
-def read(body: bytes, asked: Question) -> Answer:
-    """Return the answer in a 200's body.
+def read(body: bytes, asked: Question, count: Count) -> Answer:
+    """Return the answer in a 200's body; `count` is told its tokens whatever it is worth.
 
     Unavailable when this is no chat completion, Unusable when it is not of the schema, and
     ToolError when it was cut short before it could be.
@@ -73,6 +78,7 @@ def read(body: bytes, asked: Question) -> Answer:
         ]
     except (ValueError, KeyError, IndexError, TypeError, AttributeError):
         raise Unavailable(f"no chat completion but {excerpt(body)!r}") from None
+    count(counts[0], counts[1])
     if not isinstance(text, str):
         raise Unusable(f"no text but {excerpt(orjson.dumps(choice['message']))!r}")
     value = None if asked.shape is None else _parsed(text, reason, asked.shape)

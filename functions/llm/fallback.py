@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from functions.host.context import Context
+    from functions.host.metering import Meter
     from functions.llm.client import Client
-    from functions.llm.completion import Answer, Question
+    from functions.llm.completion import Answer, Count, Question
     from functions.llm.models import In
     from functions.llm.settings import Provider
 
@@ -62,7 +63,8 @@ async def ask(
         attempt = Attempt(provider=provider.name, model=model, outcome="answered")
         course.attempts.append(attempt)
         try:
-            answer = await client.ask(provider, model, question, context.idempotency_key, seconds)
+            key, count = context.idempotency_key, counter(context.meter, provider)
+            answer = await client.ask(provider, model, question, key, seconds, count)
         except (Failure, CircuitOpen) as failure:
             _note(course, attempt, failure)
             context.log.warning("%s: %s", attempt.outcome, failure)
@@ -71,6 +73,15 @@ async def ask(
         finally:
             attempt.seconds = round(time.monotonic() - started, 3)
     raise course.exhausted()
+
+
+def counter(meter: Meter, provider: Provider) -> Count:
+    """Return what counts the tokens of an answer, usable or not, at the provider's price."""
+
+    def count(question: int, answer: int) -> None:
+        meter.add(tokens=question + answer, cost=provider.price(question, answer))
+
+    return count
 
 
 def _note(course: Course, attempt: Attempt, failure: Failure | CircuitOpen) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+_MILLION: Final = 1_000_000
 PLATFORM: Final = "inference"
 """The platform's own provider: the service of this name."""
 
@@ -21,6 +22,16 @@ class Provider(BaseModel):
     model: str = Field("default", description="The model it is asked for.")
     api_key_env: str = Field("", description="The environment variable that holds its key.")
     timeout: float = Field(110.0, gt=0, description="Seconds it may take for one answer.")
+    input_price: float = Field(
+        0.0, ge=0, description="What a million tokens of questions cost, in your currency."
+    )
+    output_price: float = Field(
+        0.0, ge=0, description="What a million tokens of answers cost, in your currency."
+    )
+
+    def price(self, question: int, answer: int) -> float:
+        """Return what so many tokens of a question and of its answer cost."""
+        return (question * self.input_price + answer * self.output_price) / _MILLION
 
 
 class Settings(BaseSettings):
@@ -30,7 +41,8 @@ class Settings(BaseSettings):
 
     providers: list[Provider] = Field(
         default_factory=list,
-        description="JSON list of {name, url, model, api_key_env, timeout}, asked in this order; "
+        description="JSON list of {name, url, model, api_key_env, timeout, input_price, "
+        "output_price}, asked in this order; "
         "empty: the platform's own inference service",
     )
     breaker_failures: int = Field(

@@ -42,6 +42,8 @@ def _print(found: dict[str, Any], why: dict[str, str]) -> None:
         say(f"! {instance}: {reason}", "yellow")
     if found["hops"]:
         say(_totals(found["totals"]))
+    if isinstance(run.get("budget"), dict):
+        say(_budget(run["budget"]))
     error = run.get("error")
     if isinstance(error, dict):
         where = f" at {error['instance']}" if error.get("instance") else ""
@@ -58,3 +60,15 @@ def _totals(totals: dict[str, Any]) -> str:
         *(f"{name.replace('_', ' ')} {value:g}" for name, value in totals["usage"].items()),
     ]
     return "in all: " + ", ".join(parts)
+
+
+def _budget(given: dict[str, Any]) -> str:
+    """Return what is used of a budget, and what of."""
+    used, parts = given["used"], []
+    for name in ("calls", "tokens", "cost"):
+        limit = given.get(name)
+        if limit is not None or used[name]:
+            parts.append(f"{used[name]}{'' if limit is None else f' of {limit}'} {name}")
+    if given.get("until"):
+        parts.append(f"until {given['until']}")
+    return f"budget of run {given['run']}: {', '.join(parts) or 'nothing used'}"

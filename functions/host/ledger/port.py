@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from functions.host.ledger.rows import (
         Arrival,
         Bookmark,
+        Budget,
+        Charge,
         Door,
         Entry,
         FlowRow,
@@ -26,9 +28,11 @@ if TYPE_CHECKING:
         LetterStatus,
         Line,
         Outgoing,
+        Reserved,
         RunRow,
         RunStatus,
         Schedule,
+        Spend,
         TaskRow,
         Transition,
         Work,
@@ -172,11 +176,25 @@ class Tasks(Protocol):
     async def heartbeat(self, task: TaskRow, due_at: float) -> bool:
         """Extend a claim; False when it is no longer ours."""
 
-    async def record(self, task: TaskRow, outcome: str, due_at: float) -> bool:
+    async def record(
+        self, task: TaskRow, outcome: str, due_at: float, charge: Charge | None = None
+    ) -> bool:
         """Write a handler's final outcome; False when the claim is no longer ours."""
 
-    async def park(self, task: TaskRow, due_at: float, entry: Entry) -> bool:
+    async def park(
+        self, task: TaskRow, due_at: float, entry: Entry, charge: Charge | None = None
+    ) -> bool:
         """Note a retryable error: the next attempt is due at `due_at`."""
+
+    async def reserve(self, work: Work, asked: Spend, now: float) -> Reserved:
+        """Set aside what a claimed task may use of its run's budget, and of those above.
+
+        It is set aside while the claim stands: whatever ends the claim gives it back, and what
+        writes the outcome charges what was used.
+        """
+
+    async def budget(self, run_id: str) -> Budget | None:
+        """Return the budget that began with a run."""
 
     async def requests_after(self, run_id: str, cause: str) -> list[Work]:
         """Return the still unclaimed tasks that one hop's outcome opened."""

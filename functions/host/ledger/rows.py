@@ -208,6 +208,52 @@ class RunRow:
     """The run of an older version of the flow that this one redrives, if it does."""
     archived: bool = False
     """Whether this row is all that the ledger keeps of it."""
+    budget: str | None = None
+    """The run whose budget it draws on: its own id, that of one above it, or none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """What is used of a budget, or set aside for a call."""
+
+    calls: int = 0
+    tokens: int = 0
+    cost: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a run, and those it started, may use; None is no limit."""
+
+    run: str
+    outer: str | None
+    """The run above whose budget this one draws on as well."""
+    tokens: int | None
+    cost: float | None
+    calls: int | None
+    until: float | None
+    """When its time is over."""
+    used: Spend = Spend()
+    held: Spend = Spend()
+    """What is set aside for the calls that are being made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """What came of asking a budget for a call."""
+
+    refusal: str = ""
+    """Why there is no room for it, if there is none."""
+    until: float | None = None
+    """When the call has to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What a task used of the budget of its run."""
+
+    budget: str
+    spend: Spend
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,3 +455,7 @@ class Transition:
     """Instances of listens that are over; what they were told and did not take is closed."""
     outcome: str | None = None
     """The packed outcome, when the row is still CLAIMED and this writes both at once."""
+    budget: Budget | None = None
+    """What the run may use, when it begins with this."""
+    charge: Charge | None = None
+    """What the task used, when this writes its outcome too."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from functions.host.ledger.claims import Verdict
 from functions.host.ledger.postgres import (
+    budgets,
     chronicle,
     flows,
     gatherings,
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from functions.host.ledger.rows import (
         Arrival,
         Bookmark,
+        Budget,
+        Charge,
         Door,
         Entry,
         FlowRow,
@@ -45,9 +48,11 @@ if TYPE_CHECKING:
         LetterStatus,
         Line,
         Outgoing,
+        Reserved,
         RunRow,
         RunStatus,
         Schedule,
+        Spend,
         TaskRow,
         Transition,
         Work,
@@ -188,11 +193,22 @@ class PostgresLedger:
     async def heartbeat(self, task: TaskRow, due_at: float) -> bool:
         return await self._write(lambda db: tasks.heartbeat(db, task, due_at), promise=False)
 
-    async def record(self, task: TaskRow, outcome: str, due_at: float) -> bool:
-        return await self._write(lambda db: tasks.record(db, task, outcome, due_at))
+    async def record(
+        self, task: TaskRow, outcome: str, due_at: float, charge: Charge | None = None
+    ) -> bool:
+        return await self._write(lambda db: tasks.record(db, task, outcome, due_at, charge))
 
-    async def park(self, task: TaskRow, due_at: float, entry: Entry) -> bool:
-        return await self._write(lambda db: tasks.park(db, task, due_at, entry))
+    async def park(
+        self, task: TaskRow, due_at: float, entry: Entry, charge: Charge | None = None
+    ) -> bool:
+        return await self._write(lambda db: tasks.park(db, task, due_at, entry, charge))
+
+    async def reserve(self, work: Work, asked: Spend, now: float) -> Reserved:
+        # like the claim that it belongs to, no promise
+        return await self._write(lambda db: budgets.reserve(db, work, asked, now), promise=False)
+
+    async def budget(self, run_id: str) -> Budget | None:
+        return await self._read(lambda db: budgets.by_run(db, run_id))
 
     async def requests_after(self, run_id: str, cause: str) -> list[Work]:
         return await self._read(lambda db: tasks.after(db, run_id, cause, TaskState.REQUESTED))

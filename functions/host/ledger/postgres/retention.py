@@ -19,7 +19,7 @@ _DONE_WITH: Final = (
     "AND NOT EXISTS (SELECT 1 FROM runs heir WHERE heir.origin = runs.id AND heir.ended_at IS NULL)"
 )
 """What is said of a run that nothing can happen to any more; its end is the parameter."""
-_DETAILS: Final = ("tasks", "scopes", "forks", "history", "letters", "consumed")
+_DETAILS: Final = ("tasks", "scopes", "forks", "history", "letters", "consumed", "reservations")
 
 
 async def done_with(db: Database, before: float, limit: int) -> list[str]:
@@ -56,5 +56,10 @@ async def archived(db: Database, before: float, limit: int) -> list[str]:
 
 
 async def erase(db: Database, run_ids: Sequence[str]) -> None:
-    """Delete the rows of archived runs."""
-    await db.execute("DELETE FROM runs WHERE archived AND id = ANY(%s)", (list(run_ids),))
+    """Delete the rows of archived runs, and their budgets."""
+    ids = list(run_ids)
+    await db.execute(
+        "DELETE FROM budgets b USING runs r WHERE r.id = b.run AND r.archived AND r.id = ANY(%s)",
+        (ids,),
+    )
+    await db.execute("DELETE FROM runs WHERE archived AND id = ANY(%s)", (ids,))

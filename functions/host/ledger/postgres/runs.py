@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from functions.host.ledger.postgres import forks, kin, letters, listens, tasks
+from functions.host.ledger.postgres import budgets, forks, kin, letters, listens, tasks
 from functions.host.ledger.postgres.schema import RUN
 from functions.host.ledger.rows import Entry, RunRow, RunStatus
 
@@ -171,6 +171,7 @@ async def _apply(db: Database, step: Transition) -> None:
     rows = (*step.requests, *step.timers, *step.children, *step.turns)
     await tasks.insert(db, rows)
     await letters.post(db, step.run, step.outbox, step.at)
+    await budgets.account(db, step)
     if step.letter:
         await letters.settle(db, step.letter)
     await append(db, step.run, step.entries)

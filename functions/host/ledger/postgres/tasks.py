@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from functions.host.ledger.claims import Claim, Verdict, claim_entry, decide, given_up, woken
-from functions.host.ledger.postgres import kin, runs
+from functions.host.ledger.postgres import budgets, kin, runs
 from functions.host.ledger.postgres.schema import RUN, TASK
 from functions.host.ledger.rows import Entry, TaskRow, TaskState, Work
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from events.vocabulary import Hop
     from functions.host.ledger.postgres.connections import Database
-    from functions.host.ledger.rows import Transition
+    from functions.host.ledger.rows import Charge, Transition
 
 _COLUMNS: Final = ", ".join(TASK)
 _MARKS: Final = ", ".join(["%s"] * len(TASK))
@@ -146,16 +146,23 @@ async def heartbeat(db: Database, task: TaskRow, due_at: float) -> bool:
     return await done.fetchone() is not None
 
 
-async def record(db: Database, task: TaskRow, outcome: str, due_at: float) -> bool:
+async def record(
+    db: Database, task: TaskRow, outcome: str, due_at: float, charge: Charge | None
+) -> bool:
     """Write the outcome under our claim."""
     done = await db.execute(
         f"UPDATE tasks SET state = 'recorded', outcome = %s, due_at = %s {_OURS}",  # noqa: S608
         (outcome, due_at, *_ours(task)),
     )
-    return await done.fetchone() is not None
+    recorded = await done.fetchone() is not None
+    if recorded and charge:
+        await budgets.charge(db, task.run, task.instance, charge)
+    return recorded
 
 
-async def park(db: Database, task: TaskRow, due_at: float, entry: Entry) -> bool:
+async def park(
+    db: Database, task: TaskRow, due_at: float, entry: Entry, charge: Charge | None
+) -> bool:
     """Set the timer of the next attempt."""
     await runs.hold(db, task.run)
     done = await db.execute(
@@ -165,6 +172,8 @@ async def park(db: Database, task: TaskRow, due_at: float, entry: Entry) -> bool
     parked = await done.fetchone() is not None
     if parked:
         await runs.append(db, task.run, [entry])
+        if charge:
+            await budgets.charge(db, task.run, task.instance, charge)
     return parked
 
 

@@ -18,7 +18,7 @@ _DONE_WITH: Final = (
     "AND NOT EXISTS (SELECT 1 FROM runs heir WHERE heir.origin = runs.id AND heir.ended_at IS NULL)"
 )
 """What is said of a run that nothing can happen to any more; its end is the parameter."""
-_DETAILS: Final = ("tasks", "scopes", "forks", "history", "letters", "consumed")
+_DETAILS: Final = ("tasks", "scopes", "forks", "history", "letters", "consumed", "reservations")
 
 
 def done_with(db: sqlite3.Connection, before: float, limit: int) -> list[str]:
@@ -53,8 +53,13 @@ def archived(db: sqlite3.Connection, before: float, limit: int) -> list[str]:
 
 
 def erase(db: sqlite3.Connection, run_ids: Sequence[str]) -> None:
-    """Delete the rows of archived runs."""
+    """Delete the rows of archived runs, and their budgets."""
+    ids = orjson.dumps(list(run_ids)).decode()
     db.execute(
-        "DELETE FROM runs WHERE archived = 1 AND id IN (SELECT value FROM json_each(?))",
-        (orjson.dumps(list(run_ids)).decode(),),
+        "DELETE FROM budgets WHERE run IN (SELECT r.id FROM runs r JOIN json_each(?) "
+        "ON r.id = value WHERE r.archived = 1)",
+        (ids,),
+    )
+    db.execute(
+        "DELETE FROM runs WHERE archived = 1 AND id IN (SELECT value FROM json_each(?))", (ids,)
     )

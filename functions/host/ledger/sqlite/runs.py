@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from functions.host.ledger.rows import Entry, RunRow, RunStatus
-from functions.host.ledger.sqlite import forks, kin, letters, listens, tasks
+from functions.host.ledger.sqlite import budgets, forks, kin, letters, listens, tasks
 from functions.host.ledger.sqlite.schema import RUN
 
 if TYPE_CHECKING:
@@ -150,6 +150,7 @@ def _apply(db: sqlite3.Connection, step: Transition) -> None:
     rows = (*step.requests, *step.timers, *step.children, *step.turns)
     tasks.insert(db, rows)
     letters.post(db, step.run, step.outbox, step.at)
+    budgets.account(db, step)
     if step.letter:
         letters.settle(db, step.letter)
     append(db, step.run, step.entries)

@@ -19,6 +19,7 @@ RUN: Final = (
     "error", "started_at", "ended_at", "trace", "steps", "parent", "caller", "awaited", "depth",
     "origin",
     "archived",
+    "budget",
 )  # fmt: skip
 """The columns of a run, in the order of RunRow's fields."""
 
@@ -129,6 +130,15 @@ _RETENTION: Final = """
 ALTER TABLE runs ADD COLUMN archived INTEGER DEFAULT 0;
 CREATE INDEX runs_by_end ON runs (archived, ended_at) WHERE ended_at IS NOT NULL;
 """
+_BUDGETS: Final = """
+ALTER TABLE runs ADD COLUMN budget TEXT;
+CREATE TABLE budgets (
+    run TEXT PRIMARY KEY, outer_run TEXT, tokens INTEGER, cost REAL, calls INTEGER, until REAL,
+    used_calls INTEGER, used_tokens INTEGER, used_cost REAL) WITHOUT ROWID;
+CREATE TABLE reservations (
+    budget TEXT, run TEXT, instance TEXT, token INTEGER, calls INTEGER, tokens INTEGER, cost REAL,
+    PRIMARY KEY (budget, run, instance)) WITHOUT ROWID;
+"""
 _MIGRATIONS: Final = (
     _TABLES,
     _SCHEDULES,
@@ -141,6 +151,7 @@ _MIGRATIONS: Final = (
     _TURNS,
     _GATHERED,
     _RETENTION,
+    _BUDGETS,
 )
 """What makes each version from the one before, version 1 first."""
 VERSION: Final = len(_MIGRATIONS)

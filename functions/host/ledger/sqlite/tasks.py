@@ -9,7 +9,7 @@ import orjson
 
 from functions.host.ledger.claims import Claim, Verdict, claim_entry, decide, given_up, woken
 from functions.host.ledger.rows import Entry, TaskRow, TaskState, Work
-from functions.host.ledger.sqlite import kin, runs
+from functions.host.ledger.sqlite import budgets, kin, runs
 from functions.host.ledger.sqlite.schema import RUN, TASK
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from events.vocabulary import Hop
-    from functions.host.ledger.rows import Transition
+    from functions.host.ledger.rows import Charge, Transition
 
 COLUMNS = ", ".join(TASK)
 _STATE = TASK.index("state")
@@ -153,17 +153,23 @@ def heartbeat(db: sqlite3.Connection, task: TaskRow, due_at: float) -> bool:
     return done.rowcount == 1
 
 
-def record(db: sqlite3.Connection, task: TaskRow, outcome: str, due_at: float) -> bool:
+def record(
+    db: sqlite3.Connection, task: TaskRow, outcome: str, due_at: float, charge: Charge | None
+) -> bool:
     """Write the outcome under our claim."""
     done = db.execute(
         f"UPDATE tasks SET state = 'recorded', outcome = ?, due_at = ? {_OURS} "  # noqa: S608
         "AND state = 'claimed'",
         (outcome, due_at, *_ours(task)),
     )
+    if done.rowcount == 1 and charge:
+        budgets.charge(db, task.run, task.instance, charge)
     return done.rowcount == 1
 
 
-def park(db: sqlite3.Connection, task: TaskRow, due_at: float, entry: Entry) -> bool:
+def park(
+    db: sqlite3.Connection, task: TaskRow, due_at: float, entry: Entry, charge: Charge | None
+) -> bool:
     """Set the timer of the next attempt."""
     done = db.execute(
         f"UPDATE tasks SET state = 'retrying', due_at = ? {_OURS} AND state = 'claimed'",  # noqa: S608
@@ -171,6 +177,8 @@ def park(db: sqlite3.Connection, task: TaskRow, due_at: float, entry: Entry) -> 
     )
     if done.rowcount == 1:
         runs.append(db, task.run, [entry])
+        if charge:
+            budgets.charge(db, task.run, task.instance, charge)
     return done.rowcount == 1
 
 
