@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import pytest
 
 from functions.host.ledger import open_ledger
 from functions.host.ledger.rows import Bookmark, Entry, RunRow, RunStatus, Transition
+from functions.host.ledger.sqlite import schema
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -179,18 +181,12 @@ async def _prune(url: str) -> None:
 async def test_an_older_ledger_keeps_its_history(tmp_path: Path) -> None:
     """The embedded ledger's history of the version before is there after the migration."""
     path = tmp_path / "ledger.db"
-    before = open_ledger(f"sqlite:///{path}")
-    await before.open(run("r1"), first("r1", "run.started", "task.started"))
-    await before.close()
-    with sqlite3.connect(path) as file:  # as the version before had it
-        file.executescript(
-            "ALTER TABLE history RENAME TO h; CREATE TABLE history (run TEXT, seq INTEGER, "
-            "kind TEXT, at REAL, reference TEXT, instance TEXT, detail TEXT, "
-            "PRIMARY KEY (run, seq)) WITHOUT ROWID; INSERT INTO history SELECT run, seq, kind, at, "
-            "reference, instance, detail FROM h; DROP TABLE h; DROP TABLE bookmarks; "
-            "PRAGMA user_version = 5"
-        )
-    file.close()
+    with closing(sqlite3.connect(path)) as file, file:  # as the version before had it
+        file.executescript(";".join(schema._MIGRATIONS[:5]))
+        for number, kind in enumerate(("run.started", "task.started")):
+            line = ("r1", number + 1, kind, NOW, "", "", "{}")
+            file.execute("INSERT INTO history VALUES (?, ?, ?, ?, ?, ?, ?)", line)
+        file.execute("PRAGMA user_version = 5")
     after = open_ledger(f"sqlite:///{path}")
     try:
         assert [entry.kind for _, entry in await after.history("r1", 0)] == [
