@@ -49,6 +49,8 @@ class Late:
     """The names of the secrets they may need, all declared under `use.secrets`."""
     policy: str = ""
     """A JSON pointer to the policy that `$authorization` tells of."""
+    kept: tuple[str, ...] = ()
+    """JSON pointers to the programs that the handler itself evaluates, on data of its own."""
 
     def to_json(self) -> dict[str, Json]:
         """Return the member of the input."""
@@ -58,13 +60,14 @@ class Late:
             "arguments": self.arguments,
             "secrets": list(self.secrets),
             "policy": self.policy,
+            "kept": list(self.kept),
         }
 
     @classmethod
     def from_json(cls, value: dict[str, Json]) -> Late:
         """Read what `to_json` wrote."""
-        at, names = tuple(value["at"]), tuple(value["secrets"])
-        return cls(at, value["data"], value["arguments"], names, value["policy"])
+        at, names, kept = (tuple(value[name]) for name in ("at", "secrets", "kept"))
+        return cls(at, value["data"], value["arguments"], names, value["policy"], kept)
 
 
 def late(program: str) -> frozenset[str]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     import aiohttp
 
+    from events.flow.steps import Evaluate
     from functions.host.objects import ObjectStore
 
 T = TypeVar("T")
@@ -85,6 +86,8 @@ class Context:
     http: aiohttp.ClientSession
     """An HTTP client behind the egress policy."""
     resources: Resources = field(default_factory=Resources)
+    evaluate: Evaluate | None = None
+    """Evaluates the expressions that a handler was given as programs; it may block."""
     masks: Masks = field(default_factory=Masks)
     """What must leave the call nowhere else than to the callee."""
     meter: Meter = field(default_factory=Meter)

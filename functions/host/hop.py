@@ -60,7 +60,8 @@ class Worker:
         self._ledger, self._blobs, self._clock = platform.ledger, platform.blobs, platform.clock
         self._settler, self._emitter = platform.settler, platform.emitter
         self._lease = platform.settings.lease
-        self._unsealing = Unsealing(platform.jq.evaluate, platform.settings.secrets_dir)
+        self._evaluate = platform.jq.evaluate
+        self._unsealing = Unsealing(self._evaluate, platform.settings.secrets_dir)
         self._folder, self._objects, self._http = folder, platform.objects, http
         self._resources = resources
         self._cold, self._started = True, Started.now(self._clock)
@@ -171,5 +172,6 @@ class Worker:
             objects=self._objects,
             http=self._http,
             resources=self._resources,
+            evaluate=self._evaluate,
             masks=masks,
         )

@@ -46,6 +46,9 @@ class Unsealing:
         for pointer in texts.keys() - after:
             given = await self._placed(given, pointer, texts[pointer], left.data, known)
             context.masks.derived(_at(given, pointer))
+        for pointer in left.kept:
+            kept = {"program": program(_at(given, pointer)), "arguments": known}
+            given = _put(given, pointer.split("/")[1:], kept)
         if after:
             known = known | {AUTHORIZATION: await _authorization(_at(given, left.policy), context)}
         for pointer in after:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from datetime import timedelta
 from typing import Annotated, Any, Final, Literal, Self
 
-import isodate
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, model_validator
+from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from functions.host.durations import Seconds
 from functions.host.web.endpoint import Place, endpoint
 from functions.host.web.limits import Limits
 
@@ -106,27 +104,7 @@ class Client(_Strict):
     description: str | None = Field(None, description="A description, for people.")
 
 
-def _seconds(value: Any) -> Any:
-    """Return the seconds of the DSL's duration: an object of parts, or ISO 8601."""
-    if isinstance(value, dict):
-        try:
-            return timedelta(**value).total_seconds()
-        except (TypeError, OverflowError) as error:
-            raise ValueError(f"no duration: {error}") from None
-    if isinstance(value, str):
-        with suppress(isodate.ISO8601Error, OverflowError):
-            parsed = isodate.parse_duration(value)
-            if isinstance(parsed, timedelta):
-                return parsed.total_seconds()
-        raise ValueError("expected a duration such as PT30S, without months and years")
-    return value
-
-
-Seconds = Annotated[
-    float,
-    BeforeValidator(_seconds, json_schema_input_type=str | dict[str, int] | float),
-    Field(gt=0, le=110),
-]
+Timeout = Annotated[Seconds, Field(gt=0, le=110)]
 
 
 class In(_Strict):
@@ -139,7 +117,7 @@ class In(_Strict):
     parameters: dict[str, Any] = Field(
         default_factory=dict, description="The method's parameters, as the protocol has them."
     )
-    timeout: Seconds | None = Field(
+    timeout: Timeout | None = Field(
         None, description="The duration after which the call times out, at most 110 seconds."
     )
     transport: Transport = Field(description="How the server is reached.")

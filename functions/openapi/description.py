@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
-import orjson
-import yaml
-
 from events.errors import ErrorType, ToolError
 from events.flow.finding import did_you_mean
+from functions.host.web.structured import loaded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,11 +124,6 @@ def _operations(description: Description) -> Iterator[Operation]:
 
 def _loaded(content: bytes, where: str) -> Any:
     try:
-        return orjson.loads(content)
-    except orjson.JSONDecodeError:
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where it is
-    try:
-        return yaml.load(content, Loader=loader)  # noqa: S506 - both loaders are the safe ones
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        first = " ".join(str(error).split())[:300]
-        raise unfit(f"{where} is neither JSON nor YAML: {first}") from None
+        return loaded(content)
+    except ValueError as error:
+        raise unfit(f"{where} is neither JSON nor YAML: {error}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,7 +10,7 @@ import grpc
 import grpc.aio
 import pytest
 from fastapi import FastAPI, Header, HTTPException
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import PlainTextResponse, StreamingResponse
 from mcp.server.mcpserver import MCPServer
 
 from tests.support.agent import Writer, application
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from tests.support.local_platform import LocalPlatform
 
+ROOM = "room-of-one's-own"
 OPENAPI = """
 document: {dsl: '1.0.3', namespace: test, name: pets, version: '1.0.0'}
 do:
@@ -114,6 +116,61 @@ message Hello { string name = 1; }
 service Greeter { rpc SayHello (Hello) returns (Hello); }
 """
 
+ASYNCAPI = """
+document: {dsl: '1.0.3', namespace: test, name: chat, version: '1.0.0'}
+use: {secrets: [room]}
+do:
+  - greet:
+      call: asyncapi
+      with:
+        document: {endpoint: {uri: '${ .api + "/asyncapi.json" }'}}
+        operation: greet
+        message: {payload: {text: '${ .text }'}}
+      output: {as: $input}
+      export: {as: '{name: $input.name}'}
+  - hear:
+      call: asyncapi
+      with:
+        document: {endpoint: '${ .api + "/asyncapi.json" }'}
+        operation: hear
+        protocol: http
+        subscription:
+          filter: '${ .payload.to == $context.name and .payload.room == $secrets.room }'
+          consume: {until: '${ ($context.messages | length) == 2 }', for: {seconds: 20}}
+      output: {as: 'map(.payload.text)'}
+"""
+
+
+def chat(port: int, room: str) -> FastAPI:
+    """Return a channel with its AsyncAPI document; it gives what is sent, to many, three times."""
+    app = FastAPI()
+    said: list[str] = []
+
+    @app.post("/chat")
+    async def say(message: dict[str, Any]) -> None:
+        said.append(message["text"])
+
+    @app.get("/chat")
+    async def hear() -> StreamingResponse:
+        async def events() -> AsyncIterator[str]:
+            for count, name in enumerate(["Lin", "Ada", "Lin", "Ada"]):
+                message = {"text": f"{said[0]} {count}", "to": name, "room": room}
+                yield f"data: {json.dumps(message)}\n\n"
+
+        return StreamingResponse(events(), media_type="text/event-stream")
+
+    @app.get("/asyncapi.json")
+    async def document() -> dict[str, Any]:
+        channel = {"channel": {"$ref": "#/channels/chat"}}
+        return {
+            "asyncapi": "3.0.0",
+            "servers": {"main": {"host": f"127.0.0.1:{port}", "protocol": "http"}},
+            "channels": {"chat": {"address": "/chat"}},
+            "operations": {name: {"action": "send", **channel} for name in ("greet", "hear")},
+        }
+
+    return app
+
 
 def shop() -> FastAPI:
     """Return an API that keeps pets and describes itself."""
@@ -137,6 +194,12 @@ def shop() -> FastAPI:
 
 
 @pytest.fixture
+def environment() -> dict[str, str]:
+    """The secret that a subscription's filter compares with."""
+    return {"TENDRIL_SECRET_ROOM": ROOM}
+
+
+@pytest.fixture
 async def api() -> AsyncIterator[str]:
     """The shop's port."""
     async with serving(shop()) as url:
@@ -156,6 +219,15 @@ async def test_openapi_calls(platform: LocalPlatform, api: str) -> None:
     assert caught["status"] == "completed", caught
     assert caught["output"]["status"] == 404
     assert "no such pet" in caught["output"]["detail"]
+
+
+async def test_asyncapi_calls(platform: LocalPlatform) -> None:
+    """A message is published; those that count are consumed until there are enough."""
+    port = free_port()
+    await platform.deploy(ASYNCAPI)
+    async with serving(chat(port, ROOM), port=port) as url:
+        run = await platform.run("test/chat", {"api": url, "text": "hi", "name": "Ada"})
+    assert (run["status"], run.get("output")) == ("completed", ["hi 1", "hi 3"]), run
 
 
 async def test_mcp_calls(platform: LocalPlatform) -> None:
@@ -213,3 +285,19 @@ async def echoing() -> AsyncIterator[int]:
 
 async def _echo(request: bytes, _: Any) -> bytes:
     return request
+
+
+async def test_what_a_call_cannot_do_yet_is_told_at_the_door(platform: LocalPlatform) -> None:
+    """Deploying names the part of a built-in call that cannot be run, with its place."""
+    inside = "consume: {until: '${ ($context.messages | length) == 2 }', for: {seconds: 20}}"
+    assert inside in ASYNCAPI
+    changed = ASYNCAPI.replace(inside, f"{inside}\n          foreach: {{item: x}}")
+    kafka = ASYNCAPI.replace("protocol: http", "protocol: kafka")
+    for flow, reason in (
+        (changed, "uses 'with.subscription.foreach', which Tendril 0.1 cannot run yet"),
+        (kafka, "'with.protocol' of task 'hear': \"kafka\" is not one of \"http\""),
+    ):
+        status, answer = await platform.api("POST", "/flows", data=flow.encode())
+        assert status == 400
+        (message,) = [error["message"] for error in answer["errors"]]
+        assert reason in message

@@ -24,6 +24,8 @@ class Left:
     """Stands for a program's value; no JSON value is one, so no data can pass for it."""
 
     program: str
+    kept: bool = False
+    """Whether it stays a program for the handler."""
 
 
 @dataclass(slots=True)
@@ -34,6 +36,15 @@ class Leaving:
     frame: Frame
     left: list[str] = field(default_factory=list)
     """The programs that were left."""
+
+    def keeping(self, value: Json, path: tuple[str, ...]) -> Json:
+        """Return the value with the expression at a path left for the handler, if there is one."""
+        if path and isinstance(value, dict) and path[0] in value:
+            return value | {path[0]: self.keeping(value[path[0]], path[1:])}
+        if path or not isinstance(value, str):
+            return value
+        self.left.append(expressions.program(value))
+        return Left(self.left[-1], kept=True)
 
     def resolved(self, value: Json) -> Json:
         """Return the value with every expression evaluated, or a Left in its place."""
@@ -57,10 +68,12 @@ class Leaving:
         mentioned = {name for each in self.left for name in expressions.mentioned(each, given)}
         arguments = {name: given[name] for name in sorted(mentioned | {NOW})}
         used = {name for each in self.left for name in late(each)}
-        at = tuple(pointer for pointer, _ in _lefts(resolved, ""))
+        lefts = list(_lefts(resolved, ""))
+        at = tuple(pointer for pointer, left in lefts if not left.kept)
+        kept = tuple(pointer for pointer, left in lefts if left.kept)
         names = self._secrets() if SECRETS in used else ()
         policy = policy if AUTHORIZATION in used else ""
-        return _written(resolved), Late(at, self.frame.input, arguments, names, policy)
+        return _written(resolved), Late(at, self.frame.input, arguments, names, policy, kept)
 
     def _secrets(self) -> tuple[str, ...]:
         """Return the declared secrets that the programs name; all where one computes a name."""

@@ -40,6 +40,14 @@ AUTHENTICATIONS: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
     "script": (("source", "endpoint", "authentication"),),
 }
 """Where each one's arguments have authentication policies, the callee's own first; a script too."""
+KEPT: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
+    "asyncapi": (
+        ("subscription", "filter"),
+        ("subscription", "consume", "while"),
+        ("subscription", "consume", "until"),
+    ),
+}
+"""Where arguments are expressions that the function itself evaluates, time and again."""
 
 
 def _arguments(protocol: str) -> type[Node]:

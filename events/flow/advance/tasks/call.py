@@ -18,7 +18,7 @@ from events.flow.advance.tasks import function
 from events.flow.expressions import is_expression, program
 from events.flow.late import late
 from events.flow.steps import TaskRequest
-from events.flow.syntax.call import AUTHENTICATIONS, ENDPOINTS, CallTask
+from events.flow.syntax.call import AUTHENTICATIONS, ENDPOINTS, KEPT, CallTask
 
 if TYPE_CHECKING:
     from events.flow.advance.frames import Frame
@@ -36,7 +36,11 @@ def request(work: Work, frame: Frame, _: Entered) -> Arrived | None:
         return function.enter(work, frame, task, own)
     name, version = _target(task.call)
     given = authentications.given(name, task.with_, work.flow.policies)
-    data, left = arguments(work, frame, given, ENDPOINTS.get(name, ()), _pointer(name, given))
+    leaving = Leaving(work, frame)
+    for path in KEPT.get(name, ()):
+        given = leaving.keeping(given, path)
+    resolved = _resolved(leaving, given, ENDPOINTS.get(name, ()))
+    data, left = leaving.late(resolved, _pointer(name, given))
     asked = TaskRequest(frame.instance, frame.reference, name, version, data, left)
     work.requests.append(asked)
     work.record("task.requested", frame, function=name, version=version)
@@ -53,20 +57,13 @@ def _target(call: str) -> tuple[str, str]:
     return name, version
 
 
-def arguments(
-    work: Work, frame: Frame, given: Json, endpoints: Places, policy: str = ""
-) -> tuple[Json, Late | None]:
+def arguments(work: Work, frame: Frame, given: Json, endpoints: Places) -> tuple[Json, Late | None]:
     """Return a tool's arguments with their expressions resolved, and what is left to its host.
 
-    Args:
-        work: The step in the making.
-        frame: The task.
-        given: The arguments as written.
-        endpoints: Where they have endpoints.
-        policy: A pointer to the authentication policy of what is called.
+    Endpoints lie at these places.
     """
     leaving = Leaving(work, frame)
-    return leaving.late(_resolved(leaving, given, endpoints), policy)
+    return leaving.late(_resolved(leaving, given, endpoints), "")
 
 
 def _pointer(function: str, given: Json) -> str:

@@ -1,0 +1,1 @@
+"""`call: asyncapi` of the Serverless Workflow DSL."""

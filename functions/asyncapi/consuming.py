@@ -1,0 +1,96 @@
+"""Take messages until a subscription has what it is for.
+
+Where the specification leaves room: `filter` is evaluated on the message; `while` and `until` after
+each that counts, on the list of those so far, which `$context` has as `messages` and as
+`consumedMessages` too, the names that the specification's examples take for granted; `for` ends a
+subscription with what has come; one without `for` that lasts longer than the operator lets it is
+an error. Messages that came before the subscription, and between two attempts, are the broker's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+from events.errors import ErrorType, ToolError
+from events.flow.expressions import EmptyResult
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+
+    from events.flow.steps import Evaluate
+    from functions.asyncapi.models import Expression, Inbound, Settings, Subscription
+
+Json = Any
+
+
+class Consumer:
+    """Collects the messages that count."""
+
+    def __init__(
+        self, wanted: Subscription, evaluate: Evaluate, check: Callable[[Any], None]
+    ) -> None:
+        self._wanted, self._evaluate, self._check = wanted, evaluate, check
+        self.consumed: list[Json] = []
+
+    async def consume(self, messages: AsyncGenerator[Inbound, None], settings: Settings) -> None:
+        """Take messages until there are enough, or the time is up; ToolError if that is neither."""
+        asked = self._wanted.consume.seconds
+        try:
+            async with asyncio.timeout(min(asked or settings.subscription, settings.subscription)):
+                await self._take(messages, settings.max_bytes)
+        except TimeoutError:
+            if asked is None or asked > settings.subscription:
+                raise _too_long(settings, len(self.consumed)) from None
+
+    async def _take(self, messages: AsyncGenerator[Inbound, None], most: int) -> None:
+        async with aclosing(messages):
+            if self._wanted.consume.while_ and not await self._goes_on():
+                return
+            async for each in messages:
+                message = each.model_dump(mode="json", by_alias=True, exclude_none=True)
+                if self._wanted.filter and not await self._holds(self._wanted.filter, message):
+                    continue
+                self._check(each.payload)
+                most -= len(str(message))
+                if most < 0:
+                    raise _too_much()
+                self.consumed.append(message)
+                if not await self._goes_on():
+                    return
+        detail = f"the server ended the stream after {len(self.consumed)} messages"
+        raise ToolError(detail, type=ErrorType.COMMUNICATION)
+
+    async def _goes_on(self) -> bool:
+        consume = self._wanted.consume
+        if consume.amount is not None:
+            return len(self.consumed) < consume.amount
+        if consume.while_:
+            return await self._holds(consume.while_, self.consumed)
+        assert consume.until
+        return not await self._holds(consume.until, self.consumed)
+
+    async def _holds(self, expression: Expression, data: Json) -> bool:
+        arguments = dict(expression.arguments)
+        if isinstance(arguments.get("context"), dict):
+            so_far = {"messages": self.consumed, "consumedMessages": self.consumed}
+            arguments["context"] = so_far | arguments["context"]
+        try:
+            result = await asyncio.to_thread(self._evaluate, expression.program, data, arguments)
+        except EmptyResult:
+            return False
+        return result is not None and result is not False
+
+
+def _too_long(settings: Settings, count: int) -> ToolError:
+    detail = (
+        f"the subscription had {count} messages after {settings.subscription:g} s and was not "
+        "done; let it end sooner with 'for', or see TENDRIL_ASYNCAPI_SUBSCRIPTION"
+    )
+    return ToolError(detail, type=ErrorType.TIMEOUT, title="Timeout")
+
+
+def _too_much() -> ToolError:
+    detail = "the messages are longer than one call takes in all; see TENDRIL_ASYNCAPI_MAX_BYTES"
+    return ToolError(detail, type=ErrorType.COMMUNICATION, title="Too many messages")

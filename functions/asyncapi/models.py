@@ -1,0 +1,151 @@
+"""What an AsyncAPI call takes and returns: the DSL's `AsyncAPI Call`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from functions.host.durations import Seconds
+from functions.host.web.endpoint import Place
+from functions.host.web.limits import Limits
+from functions.host.web.policies import Policy
+
+Protocol = Literal["http", "mqtt", "nats", "ws"]
+"""Of the DSL's protocols those with a client here."""
+
+
+class Settings(BaseSettings):
+    """The settings of the asyncapi tool."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TENDRIL_ASYNCAPI_", env_file=".env", extra="ignore"
+    )
+
+    timeout: float = Field(
+        30.0, gt=0, le=60, description="seconds the document may take, and then a message"
+    )
+    subscription: float = Field(
+        200.0, gt=0, le=220, description="seconds that a subscription may last at most"
+    )
+    max_bytes: int = Field(
+        10 * 1024 * 1024, gt=0, description="longest document, and longest messages in all"
+    )
+    document_seconds: float = Field(
+        300.0, ge=0, description="seconds a fetched document is used before it is fetched again"
+    )
+
+    @property
+    def limits(self) -> Limits:
+        """What one exchange may take."""
+        return Limits(
+            self.timeout, self.max_bytes, "TENDRIL_ASYNCAPI_TIMEOUT", "TENDRIL_ASYNCAPI_MAX_BYTES"
+        )
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Description(_Strict):
+    """The AsyncAPI document: where it lies, or itself."""
+
+    name: str | None = Field(None, description="The document's name, for people.")
+    endpoint: Place | None = Field(
+        None, description="Where the document lies: its URI, or an object with it."
+    )
+    content: dict[str, Any] | None = Field(
+        None, description="The document itself, as an object; instead of an endpoint."
+    )
+
+    @model_validator(mode="after")
+    def _either(self) -> Self:
+        if (self.endpoint is None) == (self.content is None):
+            raise ValueError("give either 'endpoint' or 'content'")
+        return self
+
+
+class Server(_Strict):
+    """One of the document's servers."""
+
+    name: str = Field(min_length=1, description="The server's name in the document.")
+    variables: dict[str, Any] = Field(
+        default_factory=dict, description="The values of the server's variables."
+    )
+
+
+class Outbound(_Strict):
+    """A message to publish."""
+
+    payload: Any = Field(None, description="The message's payload.")
+    headers: dict[str, Any] = Field(default_factory=dict, description="The message's headers.")
+
+
+class Expression(_Strict):
+    """An expression that is evaluated on messages as they come."""
+
+    program: str = Field(description="The jq program.")
+    arguments: dict[str, Any] = Field(description="The arguments that it is given.")
+
+
+class Consumption(_Strict):
+    """How many messages to consume, or for how long: one of the three, and `for` beside it."""
+
+    amount: int | None = Field(None, ge=1, le=10_000, description="How many messages.")
+    seconds: Annotated[Seconds, Field(gt=0)] | None = Field(
+        None, alias="for", description="How long at most."
+    )
+    while_: Expression | None = Field(
+        None, alias="while", description="Whether to go on, after each message."
+    )
+    until: Expression | None = Field(None, description="Whether to end, after each message.")
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if sum(each is not None for each in (self.amount, self.while_, self.until)) != 1:
+            raise ValueError("give one of 'amount', 'while' and 'until'")
+        return self
+
+
+class Subscription(_Strict):
+    """Messages to consume."""
+
+    filter: Expression | None = Field(None, description="Which messages count.")
+    consume: Consumption = Field(description="How many, or for how long.")
+
+
+class In(_Strict):
+    """One operation: a message to publish, or messages to consume."""
+
+    document: Description = Field(description="The document that describes the API.")
+    channel: str | None = Field(None, description="The channel, in a document of AsyncAPI 2.")
+    operation: str | None = Field(None, description="The operation, in one of AsyncAPI 3.")
+    server: Server | None = Field(None, description="The server; else the first that fits.")
+    protocol: Protocol | None = Field(
+        None, description="The protocol of the server, where no server is named."
+    )
+    message: Outbound | None = Field(None, description="The message to publish.")
+    subscription: Subscription | None = Field(None, description="The messages to consume.")
+    authentication: Policy | None = Field(
+        None, description="How to authenticate to the server; brokers take no digest."
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        for pair in (("channel", "operation"), ("message", "subscription")):
+            if sum(getattr(self, name) is not None for name in pair) != 1:
+                raise ValueError(f"give either '{pair[0]}' or '{pair[1]}'")
+        return self
+
+
+class Inbound(BaseModel):
+    """A message that was consumed."""
+
+    payload: Any = None
+    headers: dict[str, Any] = Field(default_factory=dict)
+    correlation_id: str | None = Field(None, serialization_alias="correlationId")
+
+
+class Out(RootModel[Any]):
+    """Null for a message that was published, else the consumed messages in order."""

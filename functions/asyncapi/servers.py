@@ -1,0 +1,92 @@
+"""Which server of a document is called; pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from functions.asyncapi.description import unfit
+
+if TYPE_CHECKING:
+    from functions.asyncapi.description import Description, Operation
+    from functions.asyncapi.models import In
+
+_SPOKEN: Final = {
+    "http": ("http", 80, False),
+    "https": ("http", 443, True),
+    "ws": ("ws", 80, False),
+    "wss": ("ws", 443, True),
+    "nats": ("nats", 4222, False),
+    "mqtt": ("mqtt", 1883, False),
+}
+"""By the document's protocol: the DSL's, its port, and whether it is over TLS."""
+_NAMED: Final = re.compile(r"\{([^{}]+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A server to connect to."""
+
+    protocol: str
+    host: str
+    port: int
+    path: str
+    tls: bool
+
+    @property
+    def origin(self) -> str:
+        """What names it in messages."""
+        return f"{self.protocol}://{self.host}:{self.port}"
+
+
+def choose(description: Description, operation: Operation, request: In) -> Target:
+    """Return the server that a call names, or the first of the channel's that fits."""
+    servers = description.at(description.root.get("servers"))
+    if request.server:
+        found = description.named("servers", request.server.name)
+        return _target(request.server.name, found, request.server.variables)
+    names = operation.servers or tuple(servers)
+    refused = []
+    for name in names:
+        found = description.named("servers", name)
+        spoken = _SPOKEN.get(str(found.get("protocol")))
+        if spoken and request.protocol in {None, spoken[0]}:
+            return _target(name, found, {})
+        refused.append(f"{name} ({found.get('protocol')})")
+    what = f"of the protocol {request.protocol}" if request.protocol else "that can be called"
+    has = f"; it has {', '.join(refused)}" if refused else "; it has none"
+    raise unfit(f"{description.where} has no server {what}{has}; {_known()}")
+
+
+def _target(name: str, server: dict[str, Any], variables: dict[str, Any]) -> Target:
+    written = str(server.get("protocol"))
+    if written not in _SPOKEN:
+        raise unfit(f"the server '{name}' speaks {written}; {_known()}")
+    known = {
+        each: (definition or {}).get("default")
+        for each, definition in (server.get("variables") or {}).items()
+    } | variables
+    at = server.get("url") or f"{server.get('host') or ''}{server.get('pathname') or ''}"
+    filled = _NAMED.sub(lambda found: _value(name, known, found[1]), str(at))
+    parts = urlsplit(filled if "://" in filled else f"//{filled}")
+    protocol, port, tls = _SPOKEN[written]
+    tls = tls or parts.scheme in {"https", "wss"}
+    try:
+        port = parts.port or (443 if tls else port)
+    except ValueError:
+        raise unfit(f"the server '{name}' has no usable address: {filled}") from None
+    if not parts.hostname:
+        raise unfit(f"the server '{name}' has no usable address: {filled or 'none'}")
+    return Target(protocol, parts.hostname, port, parts.path.rstrip("/"), tls)
+
+
+def _value(server: str, known: dict[str, Any], name: str) -> str:
+    if known.get(name) is None:
+        raise unfit(f"the server '{server}' needs the variable '{name}'")
+    return str(known[name])
+
+
+def _known() -> str:
+    return f"spoken here: {', '.join(sorted(_SPOKEN))}"
