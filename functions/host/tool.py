@@ -103,9 +103,9 @@ def _is_model(hint: Any) -> bool:
     return isinstance(hint, type) and issubclass(hint, BaseModel)
 
 
-def _usage(output: dict[str, Any]) -> dict[str, float] | None:
+def _usage(output: Any) -> dict[str, float] | None:
     """Return what a tool says it used: the numbers of its result's `usage`, where it has one."""
-    usage = output.get("usage")
+    usage = output.get("usage") if isinstance(output, dict) else None
     if not isinstance(usage, dict):
         return None
     return {name: value for name, value in usage.items() if type(value) in {int, float}} or None

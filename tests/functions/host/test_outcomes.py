@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel, RootModel
 
 from events.errors import ErrorType, Problem, RetryableError, ToolError
 from events.flow.steps import TaskCompleted, TaskFaulted
 from functions.host.outcomes import Outcome, RetryPolicy, from_error
+from functions.host.tool import Tool
+from tests.support.surroundings import surroundings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from functions.host.context import Context
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
@@ -69,3 +80,22 @@ def test_back_off_stays_within_its_bounds(attempt: int, luck: float) -> None:
 def test_retry_after_wins_over_the_back_off(attempt: int, asked: float) -> None:
     """A provider's wish is honoured as it is."""
     assert RetryPolicy(5, 1.0, 60.0).wait(attempt, asked, 0.5) == asked
+
+
+@pytest.mark.parametrize("value", [None, [1], "text", 5, {"usage": "much"}, {"usage": {"n": "1"}}])
+async def test_a_result_need_not_be_an_object(value: Any, tmp_path: Path) -> None:
+    """What a tool gives may be any JSON value; only an object's numbers tell of its use."""
+
+    class Given(BaseModel):
+        pass
+
+    class Gives(RootModel[Any]):
+        pass
+
+    async def handle(_: Given, __: Context) -> Gives:
+        return Gives(value)
+
+    made = Tool("any", "1.0.0", 5.0, "Give anything.", handle, Given, Gives)
+    async with surroundings(tmp_path) as context:
+        outcome = await made.call({}, context)
+    assert (outcome.problem, outcome.output, outcome.usage) == (None, value, None)
