@@ -2,9 +2,97 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
 import pytest
 
-from functions.host.takeover import same_place
+from functions.host.ledger.rows import RunRow, RunStatus, TaskRow, TaskState, Transition
+from functions.host.takeover import Takeover, same_place
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+RUN = RunRow(
+    "r2", "sha256:b", "shop", "order", "2.0.0", 1, RunStatus.RUNNING, "{}", None, None, 9.0, None,
+    "0" * 32, origin="r1",
+)  # fmt: skip
+FORMER = TaskRow(
+    "r1", "/do/0/a#1", "", "/do/0/a", "echo", 1, "1.0.0", 1, 0, "e", "", "{}", "digest",
+    TaskState.CLOSED, 1.0, outcome='{"output":1,"problem":null,"workMs":2}', requested_at=0.0,
+)  # fmt: skip
+ASKED = replace(FORMER, run="r2", instance="/do/3/a#1", state=TaskState.REQUESTED, outcome=None)
+
+
+class Former:
+    """What of a ledger is asked: the tasks of the former run; values stay as they are."""
+
+    def __init__(self, *rows: TaskRow) -> None:
+        self._rows = rows
+
+    async def tasks(self, run_id: str) -> Sequence[TaskRow]:
+        assert run_id == "r1"
+        return self._rows
+
+    async def unpack(self, packed: str) -> Any:
+        return {"output": 1, "problem": None if "null" in packed else {"status": 500}}
+
+    async def pack(self, value: Any, owner: str) -> str:
+        return f"{owner}: {value['output']}"
+
+
+async def taken(former: TaskRow, asked: TaskRow) -> Transition:
+    """Return what is left of a transition that asks for a task."""
+    known: Any = Former(former)
+    written = Transition("r2", "", 0, "{}", 10.0, None, 0, (asked,))
+    return await Takeover(known, known).of(RUN, written)
+
+
+async def test_a_result_is_taken_over() -> None:
+    """The row begins recorded, its value is the new run's own, and the history says so."""
+    written = await taken(FORMER, ASKED)
+    [row] = written.timers
+    assert written.requests == ()
+    assert (row.state, row.outcome, row.due_at) == (TaskState.RECORDED, "r2: 1", 10.0)
+    [entry] = written.entries
+    assert (entry.kind, entry.instance, entry.detail) == ("task.taken", "/do/3/a#1", {"from": "r1"})
+
+
+@pytest.mark.parametrize(
+    "former",
+    [
+        replace(FORMER, input_digest="other"),
+        replace(FORMER, version="1.0.1"),
+        replace(FORMER, tool="other"),
+        replace(FORMER, outcome=None),
+        replace(FORMER, outcome='{"output":1,"problem":{}}'),
+        replace(FORMER, instance="/do/0/a#2"),
+    ],
+)
+async def test_what_is_not_the_same_is_asked_for(former: TaskRow) -> None:
+    """Another input, version, tool or visit, a fault and no result at all."""
+    written = await taken(former, ASKED)
+    assert (written.requests, written.timers, written.entries) == ((ASKED,), (), ())
+
+
+@pytest.mark.parametrize(
+    ("former", "due"),
+    [(60.0, 10.0), (61.0, 70.0)],
+)
+async def test_a_wait_that_was_waited_for_is_over(former: float, due: float) -> None:
+    """One of the same length is due at once, one of another length waits again."""
+    wait = replace(FORMER, tool="", outcome=None, due_at=former, requested_at=0.0)
+    timer = replace(
+        wait,
+        run="r2",
+        instance="/do/1/a#1",
+        state=TaskState.WAITING,
+        due_at=70.0,
+        requested_at=10.0,
+    )
+    known: Any = Former(wait)
+    written = Transition("r2", "", 0, "{}", 10.0, None, 0, timers=(timer,))
+    assert [row.due_at for row in (await Takeover(known, known).of(RUN, written)).timers] == [due]
 
 
 @pytest.mark.parametrize(
