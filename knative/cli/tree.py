@@ -37,6 +37,8 @@ _MARKS: Final = {
     "steered": "",
 }
 _VISIT: Final = re.compile(r"#(\d+)")
+_BRANCH: Final = re.compile(r"/(\d+)$")
+_TIMED: Final = re.compile(r"[#@]")
 
 
 def lines(hops: Sequence[Hop], began: str) -> list[tuple[Cell, ...]]:
@@ -45,7 +47,7 @@ def lines(hops: Sequence[Hop], began: str) -> list[tuple[Cell, ...]]:
 
 
 def _lines(hop: Hop, began: str) -> Iterator[tuple[Cell, ...]]:
-    name = "│ " * hop["level"] + _MARKS.get(hop["kind"], "") + _name(hop)
+    name = _branch(hop) + _MARKS.get(hop["kind"], "") + _name(hop)
     if not hop["attempts"]:
         outcome = Styled(_happened(hop), _STYLES.get(hop["state"], ""))
         yield elapsed(began, hop["at"] or ""), name, hop["tool"] or "", "", "", "", "", outcome
@@ -62,6 +64,14 @@ def _lines(hop: Hop, began: str) -> Iterator[tuple[Cell, ...]]:
         )
 
 
+def _branch(hop: Hop) -> str:
+    """Return the lines of the forks that a hop lies in, and its branch of the innermost one."""
+    number = _BRANCH.search(hop["instance"].partition("@")[2])
+    within = f"{int(number[1]) + 1}. " if hop["level"] and number else ""
+    level: int = hop["level"]
+    return "│ " * level + within
+
+
 def _name(hop: Hop) -> str:
     """Return what people call a hop: its task's name, the visit where it is not the first."""
     if hop["kind"] == "steered" and not hop["task"]:
@@ -70,7 +80,7 @@ def _name(hop: Hop) -> str:
     visit = _VISIT.search(hop["instance"].partition("@")[0])
     _, timed, what = hop["instance"].partition("~")
     if timed and hop["kind"] == "timer":
-        return f"{name or 'flow'}'s {what.partition('#')[0]}"
+        return f"{name or 'flow'}'s {_TIMED.split(what)[0]}"
     return f"{name} ({visit[1]})" if visit and visit[1] != "1" else name
 
 

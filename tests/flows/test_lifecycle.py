@@ -82,6 +82,24 @@ document: {dsl: '1.0.3', namespace: test, name: faulty, version: '1.0.0'}
 do:
   - fail: {raise: {error: {type: https://example.com/no, status: 418, title: No}}}
 """
+PAID = """
+document: {dsl: '1.0.3', namespace: test, name: paid, version: '1.0.0'}
+do:
+  - wait:
+      listen:
+        to:
+          one:
+            with: {type: com.example.paid}
+            correlate: {order: {from: .data.id, expect: '${ .id }'}}
+"""
+PAYMENT = {
+    "specversion": "1.0", "id": "1", "source": "https://shop.example", "type": "com.example.paid",
+    "data": {"id": "a7"},
+}  # fmt: skip
+CORRELATED = [
+    "workflow.started", "task.created wait", "task.started wait", "workflow.correlation-started",
+    "workflow.correlation-completed", "task.completed wait", "workflow.completed",
+]  # fmt: skip
 HERALDED = """
 apiVersion: eventing.knative.dev/v1
 kind: Trigger
@@ -166,11 +184,11 @@ def environment(tmp_path: Path, listener: Listener, tools: str) -> dict[str, str
 async def test_a_subscriber_hears_what_happened(
     platform: LocalPlatform, listener: Listener
 ) -> None:
-    """Every event of runs with a retry, a fork, a timeout, a wait, steering and a fault, in order.
+    """Every event of runs with a retry, a fork, timeouts, steering, a fault, a listen, in order.
 
     All data is of the specified shape, and no event started a run or was kept as unmatched.
     """
-    for flow in (WHOLE, PARKED, FAULTY):
+    for flow in (WHOLE, PARKED, FAULTY, PAID):
         await platform.deploy(flow)
     run = await platform.run("test/whole", {})
     assert run["status"] == "completed", run
@@ -179,6 +197,8 @@ async def test_a_subscriber_hears_what_happened(
         status, answer = await platform.api("POST", f"/runs/{parked['id']}/{step}")
         assert status == 202, answer
     faulty = await platform.run("test/faulty", {})
+    _, paid = await platform.api("POST", "/flows/test/paid/runs", json={"id": "a7"})
+    assert await platform.publish(PAYMENT) == 202
 
     heard = await listener.told(run["id"], "workflow.completed")
     assert [_told(event) for event in heard] == EXPECTED
@@ -189,6 +209,9 @@ async def test_a_subscriber_hears_what_happened(
     assert [_told(event) for event in steered] == STEERED
     faulted = await listener.told(faulty["id"], "workflow.faulted")
     assert [_told(event) for event in faulted][-2:] == ["task.faulted fail", "workflow.faulted"]
+    correlated = await listener.told(paid["id"], "workflow.completed")
+    assert [_told(event) for event in correlated] == CORRELATED
+    assert correlated[4].json()["correlationKeys"] == {"order": "a7"}
     error = {"type": "https://example.com/no", "status": 418, "title": "No"}
     assert faulted[-1].json()["error"] == {**error, "instance": "/do/0/fail"}
 
@@ -197,7 +220,7 @@ async def test_a_subscriber_hears_what_happened(
     _, unmatched = await platform.api("GET", "/unmatched")
     assert unmatched == {"unmatched": []}
     _, runs = await platform.api("GET", "/runs")
-    assert len(runs["runs"]) == 3
+    assert len(runs["runs"]) == 4
 
 
 async def test_a_crash_loses_no_event(platform: LocalPlatform, listener: Listener) -> None:

@@ -125,7 +125,8 @@ async def test_a_run_is_shown_as_its_causal_tree(platform: LocalPlatform, used: 
     assert trace["totals"]["usage"] == {"total_tokens": 35}
     assert all(hop["missing"] is None for hop in trace["hops"])
     told = await tendril(platform, "trace", run["id"])
-    assert "│ quick" in told
+    assert "│ 1. quick" in told
+    assert "│ 2. second" in told
     assert "total tokens 35" in told
 
 
