@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import json
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 import yaml
 
-from tests.support.authority import PASSWORD, SECRET, USER, Authority, authority
+from tests.support.authority import PASSWORD, SECRET, USER, Authority, Client, authority
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.support.local_platform import LocalPlatform
 
+SPEC: Final = os.environ.get("TENDRIL_SPEC", "")
 FLOW = """
 document: {dsl: '1.0.3', namespace: test, name: secured, version: '1.0.0'}
 use:
@@ -91,6 +96,18 @@ def server() -> Iterator[Authority]:
         yield made
 
 
+@pytest.fixture
+def environment(server: Authority) -> dict[str, str]:
+    """The secret that the specification's examples name, for oauth2 as for oidc."""
+    secret = {
+        "authority": f"{server.url}/realms/one",
+        "endpoints": {"token": "/tokens"},
+        "grant": "client_credentials",
+        "client": {"id": "client_secret_post", "secret": SECRET},
+    }
+    return {"TENDRIL_SECRET_MYSECRET": json.dumps(secret)}
+
+
 async def test_calls_authenticate(platform: LocalPlatform, server: Authority) -> None:
     """Policies in place and by name are presented; an authority's refusal can be caught."""
     await platform.deploy(FLOW.replace("URL", server.url))
@@ -103,6 +120,22 @@ async def test_calls_authenticate(platform: LocalPlatform, server: Authority) ->
         "token": "client_secret_post",
         "status": 401,
     }
+
+
+@pytest.mark.skipif(not SPEC, reason="TENDRIL_SPEC does not name a folder with the specification")
+async def test_the_specifications_examples_run(platform: LocalPlatform, server: Authority) -> None:
+    """Every example of authentication is deployed as it stands but for its hosts, and completes."""
+    files = sorted((Path(SPEC) / "examples").glob("authentication-*.yaml"))
+    assert files
+    token = server.token(Client("pet-store"))
+    for file in files:
+        text = re.sub(r"https://petstore\S+", f"{server.url}/for/token", file.read_text("utf-8"))
+        text = text.replace("http://keycloak", server.url)
+        text = re.sub(r"(?m)^  name: .*", f"  name: {file.stem}", text)  # two have the same
+        await platform.deploy(text)
+        run = await platform.run(f"examples/{file.stem}", {"token": token, "petId": 1})
+        assert run["status"] == "completed", (file.name, run)
+        assert run["output"]["iss"] == server.url
 
 
 async def test_a_policy_that_cannot_be_kept_is_told(platform: LocalPlatform) -> None:
