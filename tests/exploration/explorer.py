@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from tests.exploration.world import World, flow_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from events.envelope import Message
     from tests.exploration.world import Budget, Choice
 
 
@@ -30,6 +31,7 @@ async def explore(
     budget: Budget,
     holds: Callable[[World], str | None],
     ends: Callable[[World], str | None],
+    events: Sequence[Message] = (),
 ) -> Explored:
     """Go through all orders of a flow's run; raise Violation with the first that breaks a promise.
 
@@ -38,8 +40,9 @@ async def explore(
         budget: How often what may go wrong does.
         holds: Says what is wrong with a state, None when nothing is.
         ends: The same of a state after which nothing more happens.
+        events: What comes from outside, at any time.
     """
-    world = await World.begin(text, budget)
+    world = await World.begin(text, budget, events)
     messages = world.messages
     waiting: list[tuple[object, tuple[Choice, ...], tuple[Choice, ...]]] = []
     waiting.append((world.snapshot(), (), ()))

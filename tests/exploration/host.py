@@ -19,6 +19,7 @@ from pydantic import BaseModel
 
 from events.flow.parse import parse as parse_flow
 from functions.flow.clock import Clock
+from functions.flow.door import Door
 from functions.host.assembly import Platform
 from functions.host.blobs import Blobs
 from functions.host.context import Resources
@@ -152,10 +153,11 @@ class Untimed(Tool):
 
 @dataclass
 class Host:
-    """One process that serves the tool `ping`; or the clock."""
+    """One process that serves the tool `ping` and the door; or the clock."""
 
     gates: Gates
     worker: Worker
+    door: Door
     clock: Clock
     platform: Platform
     task: asyncio.Task[Any] | None = None
@@ -223,7 +225,8 @@ def raised(
         luck=lambda: 0.0,
     )
     worker._cold = False  # a cold start is only a note in the history
-    return Host(gates, worker, Clock(platform), platform)
+    clock = Clock(platform)
+    return Host(gates, worker, Door(platform, clock), clock, platform)
 
 
 @cache

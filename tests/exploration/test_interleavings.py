@@ -8,18 +8,20 @@ work (they had been frozen, and wake). States are recognised, so each is gone on
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
 
 from tests.exploration.explorer import Violation, explore
-from tests.exploration.world import Budget, flow
+from tests.exploration.world import Budget, event, flow
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Sequence
 
+    from events.envelope import Message
     from functions.host.ledger.rows import Transition
     from tests.exploration.world import World
 
@@ -66,13 +68,50 @@ ALONE = flow("""
   - b: {call: ping, with: {n: 2}}
 """)
 ALONE += "\n---\n" + flow("\n  - a: {set: {n: 1}}\n", "child")
-FLOWS = {
+LISTEN = flow("""
+  - l: {listen: {to: {all: [{with: {type: x}}, {with: {type: y}}]}}}
+  - b: {call: ping, with: {n: '${ .[0].n + .[1].n }'}}
+""")
+LOOP = flow("""
+  - loop:
+      for: {in: '[1, 2]'}
+      do:
+        - l:
+            listen: {to: {one: {with: {type: x}}}}
+            export: {as: '{seen: (($context.seen // []) + [.[0].n])}'}
+      output: {as: '{n: ($context.seen | sort)}'}
+""")
+LATE = flow("""
+  - t:
+      try:
+        - l: {listen: {to: {one: {with: {type: x}}}}, timeout: {after: {seconds: 60}}}
+      catch:
+        do:
+          - late: {set: {x: [{n: 100}]}, output: {as: .x}}
+  - s: {set: {n: '${ .[0].n }'}}
+""")
+EARLY = flow("""
+  - a: {call: ping, with: {n: 1}}
+  - l: {listen: {to: {one: {with: {type: x}}}}}
+""")
+EVENTS: dict[str, list[Message]] = {
+    "listen": [event("x", 1), event("y", 2)],
+    "loop": [event("x", 1), event("x", 2)],
+    "late": [event("x", 1)],
+    "early": [event("x", 1)],
+}
+"""What comes from outside."""
+FLOWS: dict[str, tuple[str, list[object]]] = {
     "sequence": (SEQUENCE, [{"n": 3}]),
     "join": (JOIN, [{"n": 4}]),
     "compete": (COMPETE, [{"n": 3}, {"n": 4}]),
     "timers": (TIMERS, [{"n": 3}, {"n": 101}]),
     "child": (CHILD, [{"n": 3}]),
     "alone": (ALONE, [{"n": 3}]),
+    "listen": (LISTEN, [{"n": 4}]),
+    "loop": (LOOP, [{"n": [1, 2]}]),
+    "late": (LATE, [{"n": 1}, {"n": 100}]),
+    "early": (EARLY, [[{"n": 1}]]),
 }
 """Flows, and what they may give."""
 MISHAPS = {
@@ -88,13 +127,31 @@ QUICK = [
     *[("child", mishap) for mishap in MISHAPS],
     ("alone", "a crash"),
     ("compete", "a crash"),
+    ("late", "a frozen host"),
+    ("loop", "a crash"),
+    ("early", "a crash"),
 ]
 THOROUGH = [
-    (name, mishap)
-    for name in ("compete", "join", "alone")
-    for mishap in MISHAPS
-    if (name, mishap) not in QUICK
+    *[
+        (name, mishap)
+        for name in ("compete", "join", "alone")
+        for mishap in MISHAPS
+        if (name, mishap) not in QUICK
+    ],
+    *[(name, mishap) for name in ("listen", "loop") for mishap in ("a duplicate", "a loss")],
+    ("listen", "a crash"),
+    *[("early", mishap) for mishap in MISHAPS if mishap != "a crash"],
 ]
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads are no one's choice."""
+
+    async def to_thread(work: Callable[..., Any], *arguments: Any) -> Any:
+        return work(*arguments)
+
+    monkeypatch.setattr(asyncio, "to_thread", to_thread)
 
 
 def nothing_twice(world: World) -> str | None:
@@ -128,7 +185,8 @@ def completed(outputs: Sequence[object]) -> Callable[[World], str | None]:
 async def gone_through(name: str, mishap: str) -> None:
     """Go through every order of a flow."""
     text, outputs = FLOWS[name]
-    found = await explore(text, MISHAPS[mishap], nothing_twice, completed(outputs))
+    judges = nothing_twice, completed(outputs)
+    found = await explore(text, MISHAPS[mishap], *judges, EVENTS.get(name, ()))
     assert found.ends > 0
 
 
