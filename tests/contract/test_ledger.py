@@ -391,6 +391,29 @@ async def test_a_second_fault_is_kept_for_the_redrive(ledger: Ledger) -> None:
     assert due == {a.instance, b.instance}
 
 
+async def test_a_timer_that_led_to_a_second_fault_is_due_after_the_redrive(ledger: Ledger) -> None:
+    """It has no outcome that could be told again: it fires again, once the run goes on."""
+    pause = replace(within(1), tool="", state=TaskState.WAITING)
+    fork = ForkRow("/do/1/f#1", "", compete=False, begun=2, shared='{"shared":1}')
+    opening = replace(first(within(0)), scopes=(branch(0), branch(1)), forks=(fork,))
+    await ledger.open(run(), replace(opening, timers=(pause,)))
+    task = await claimed(ledger, within(0))
+    fault = over(outright=True, outcome='{"problem":{}}')
+    assert await ledger.transit(after(task, join=fault, outcome='{"problem":{}}'))
+    assert await ledger.transit(after(pause, join=fault))
+    told = await ledger.task("r1", "/do/1/f#1")
+    assert told
+    letter = broken(task)
+    end = after(told.task, ended=RunStatus.FAULTED, error={"title": "x"}, letter=letter)
+    assert await ledger.transit(end)
+    assert await ledger.redrive(letter, NOW, None)
+    kept = await ledger.task("r1", pause.instance)
+    assert kept
+    assert kept.task.state is TaskState.WAITING
+    due = {each.task.instance for each in await ledger.overdue(NOW + 60, 10)}
+    assert due == {task.instance, pause.instance}
+
+
 def turn(index: int) -> TaskRow:
     """Return the row by which a branch begins that lay dormant."""
     return turn_of(over().row, branch(index).scope)

@@ -31,9 +31,9 @@ async def begin(db: Database, step: Transition) -> None:
 async def join(db: Database, step: Transition, join: Join) -> None:
     """End a branch; open the fork's own row when that was the last, or the one that counts.
 
-    A fault of a branch after its fork is over leaves the task recorded: should the run be
-    redriven, the fault is told then. For the same reason a branch that completes then is still
-    the next one's turn.
+    A fault of a branch after its fork is over leaves the task recorded, or the timer that led to
+    it due: should the run be redriven, the fault is told then. For the same reason a branch that
+    completes then is still the next one's turn.
     """
     if join.output is not None:
         await db.execute(
@@ -54,7 +54,9 @@ async def join(db: Database, step: Transition, join: Join) -> None:
         await tasks.insert(db, [join.row])
     elif left is None and join.output is None:
         await db.execute(
-            "UPDATE tasks SET state = 'recorded', due_at = %s WHERE run = %s AND instance = %s",
+            "UPDATE tasks SET state = "
+            "CASE WHEN outcome IS NULL THEN 'waiting' ELSE 'recorded' END, "
+            "due_at = %s WHERE run = %s AND instance = %s",
             (join.row.due_at, step.run, step.closes),
         )
     if join.turn is not None and join.output is not None:

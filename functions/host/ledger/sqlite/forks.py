@@ -32,9 +32,9 @@ def begin(db: sqlite3.Connection, step: Transition) -> None:
 def join(db: sqlite3.Connection, step: Transition, join: Join) -> None:
     """End a branch; open the fork's own row when that was the last, or the one that counts.
 
-    A fault of a branch after its fork is over leaves the task recorded: should the run be
-    redriven, the fault is told then. For the same reason a branch that completes then is still
-    the next one's turn.
+    A fault of a branch after its fork is over leaves the task recorded, or the timer that led to
+    it due: should the run be redriven, the fault is told then. For the same reason a branch that
+    completes then is still the next one's turn.
     """
     if join.output is not None:
         db.execute(
@@ -53,7 +53,9 @@ def join(db: sqlite3.Connection, step: Transition, join: Join) -> None:
         tasks.insert(db, [join.row])
     elif told is None and join.output is None:
         db.execute(
-            "UPDATE tasks SET state = 'recorded', due_at = ? WHERE run = ? AND instance = ?",
+            "UPDATE tasks SET state = "
+            "CASE WHEN outcome IS NULL THEN 'waiting' ELSE 'recorded' END, "
+            "due_at = ? WHERE run = ? AND instance = ?",
             (join.row.due_at, step.run, step.closes),
         )
     if join.turn is not None and join.output is not None:
