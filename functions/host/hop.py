@@ -131,7 +131,11 @@ class Worker:
 
     async def _metered(self, work: Work, data: Any, context: Context) -> Outcome:
         """Run the handler within the run's budget: what it may use is set aside before."""
-        asked = await self._tool.estimate(data, context)
+        try:
+            asked = await self._tool.estimate(data, context)
+        except Exception as error:
+            context.log.warning("what the call may use cannot be told", exc_info=error)
+            return from_error(error)
         reserved = await self._ledger.reserve(work, asked, self._clock())
         if reserved.refusal:
             return Outcome(problem=exhausted(reserved.refusal))

@@ -53,6 +53,19 @@ def test_trace_shows_every_hop(tendril: Any, platform: Any) -> None:
     assert told == {**TRACE, "missing": {}}
 
 
+def test_trace_shows_the_budget(tendril: Any, platform: Any) -> None:
+    """What is used, what of, and whose the budget is."""
+    budget = {
+        "run": "r0", "calls": None, "tokens": 20000, "cost": 0.5, "until": "2026-11-21T12:00:00Z",
+        "used": {"calls": 3, "tokens": 90, "cost": 0.15},
+        "setAside": {"calls": 0, "tokens": 0, "cost": 0.0},
+    }  # fmt: skip
+    platform.answer("GET /services/flow/runs/r1/trace", TRACE | {"run": RUN | {"budget": budget}})
+    shown = tendril("trace", "r1").stdout
+    used = "3 calls, 90 of 20000 tokens, 0.15 of 0.5 cost, until 2026-11-21T12:00:00Z"
+    assert f"budget of run r0: {used}" in " ".join(shown.split())
+
+
 WAITING = HOP | {
     "state": "requested",
     "attempts": [ATTEMPT | {"cold": None, "outcome": "requested", "usage": None, "problem": None}],
