@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from events.flow.advance.frames import Frame
     from events.flow.advance.work import Work
+    from events.flow.expressions import Run
 
 Json = Any
 
@@ -36,6 +37,8 @@ class Leaving:
     frame: Frame
     left: list[str] = field(default_factory=list)
     """The programs that were left."""
+    _evaluate: Run | None = None
+    """Made once, with the arguments that are costly to make."""
 
     def keeping(self, value: Json, path: tuple[str, ...]) -> Json:
         """Return the value with the expression at a path left for the handler, if there is one."""
@@ -54,8 +57,12 @@ class Leaving:
         if late(program):
             self.left.append(program)
             return Left(program)
-        frame, context = self.frame, self.work.context
-        return runner(self.work, frame, frame.input, context=context, input=frame.input)(program)
+        if self._evaluate is None:
+            frame, context = self.frame, self.work.context
+            self._evaluate = runner(
+                self.work, frame, frame.input, context=context, input=frame.input
+            )
+        return self._evaluate(program)
 
     def late(self, resolved: Json, policy: str) -> tuple[Json, Late | None]:
         """Return resolved arguments as JSON, and what is left to do about them.
