@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from events.envelope import EnvelopeError, parse, to_structured
-from events.flow.correlate import failure, filter_of, filters_of, values_of
+from events.flow.correlate import failure, filter_of, filters_of, keys_of, values_of
 from events.flow.listening import shapes_of
 from events.vocabulary import LIFECYCLE_PREFIXES, OWN_PREFIX
 from functions.host.assembly import Platform  # noqa: TC001 - FastAPI reads the annotation
@@ -21,12 +21,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from events.flow.steps import Evaluate
+    from events.flow.syntax.event import EventFilter
     from functions.host.deployed import Deployed
 
 router = APIRouter()
 _EVENT: dict[str, Any] = {
     "requestBody": {"content": {"application/cloudevents+json": {"schema": {"type": "object"}}}}
 }
+
+
+_UNCORRELATED: Final = "a correlation key has no value in it, or not the expected one"
 
 
 class WaiterView(BaseModel):
@@ -38,8 +42,9 @@ class WaiterView(BaseModel):
     matches: bool
     reason: str | None = Field(None, description="what of the event does not pass")
     correlation: dict[str, Any] = Field(
-        {}, description="the values that the event has for the keys that a listen expects"
+        {}, description="the values that the event has for the correlation keys"
     )
+    together: int = Field(1, description="how many events, this one included, start a run together")
 
 
 class ExplainView(BaseModel):
@@ -78,27 +83,33 @@ def _explained(
 
 
 def _waiters(one: Deployed, document: dict[str, Any], evaluate: Evaluate) -> Iterator[WaiterView]:
-    name = f"{one.row.namespace}/{one.row.name}:{one.row.version}"
-    for wanted in filters_of(one.flow):
-        reason = failure(wanted, document, evaluate)
-        yield WaiterView(
-            flow=name,
-            waits="start",
-            filter=wanted.definition(),
-            matches=not reason,
-            reason=reason or None,
-        )
+    on = one.flow.schedule.on if one.flow.schedule else None
+    starts = filters_of(one.flow)
+    together = len(starts) if on and on.all is not None else 1
+    for wanted in starts:
+        values = keys_of(wanted, document, evaluate)
+        yield _view(one, "start", wanted, values, failure(wanted, document, evaluate), together)
     for shape in shapes_of(one.flow):
         wanted = filter_of(shape.filter)
         reason = failure(wanted, document, evaluate)
         values = None if reason else values_of(wanted, document, evaluate)
-        if not reason and values is None:
-            reason = "it lacks a value for a correlation key"
-        yield WaiterView(
-            flow=name,
-            waits="listen",
-            filter=shape.filter,
-            matches=not reason,
-            reason=reason or None,
-            correlation=values or {},
-        )
+        yield _view(one, "listen", wanted, values, reason)
+
+
+def _view(
+    one: Deployed,
+    waits: str,
+    wanted: EventFilter,
+    values: dict[str, Any] | None,
+    reason: str,
+    together: int = 1,
+) -> WaiterView:
+    return WaiterView(
+        flow=f"{one.row.namespace}/{one.row.name}:{one.row.version}",
+        waits=waits,
+        filter=wanted.definition(),
+        matches=values is not None,
+        reason=None if values is not None else reason or _UNCORRELATED,
+        correlation=values or {},
+        together=together,
+    )

@@ -94,7 +94,8 @@ def _flow(each: dict[str, Any]) -> tuple[object, ...]:
     if each["correlation"]:
         wanted += f" with {codec.dumps(each['correlation'], ensure_ascii=False)}"
     verb = "starts" if each["waits"] == "start" else "listens:"
-    return _mark(each), f"{verb} {each['flow']}", wanted, each["reason"] or ""
+    together = f", as one of {each['together']}" if each["together"] > 1 else ""
+    return _mark(each), f"{verb} {each['flow']}{together}", wanted, each["reason"] or ""
 
 
 def _mark(each: dict[str, Any]) -> Styled:

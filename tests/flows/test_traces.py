@@ -155,14 +155,29 @@ async def test_what_is_missing_is_told_with_its_reason(
     await until(explained, 30, "the Trigger's last failure is told")
 
 
+BOTH = """
+document: {dsl: '1.0.3', namespace: test, name: both, version: '1.0.0'}
+schedule:
+  on:
+    all:
+      - with: {type: com.example.left}
+        correlate: {order: {from: .data.id}}
+      - with: {type: com.example.right}
+        correlate: {order: {from: .data.id}}
+do:
+  - go: {set: {n: 1}}
+"""
+
+
 async def test_an_event_is_explained_and_does_nothing(platform: LocalPlatform) -> None:
     """Which flows it would start or tell, which not, and by which attribute."""
     await platform.deploy(ORDER)
+    await platform.deploy(BOTH)
     event = {"specversion": "1.0", "id": "1", "source": "https://else.example"}
     ordered = event | {"type": "com.example.order", "data": {"id": 7}}
     status, told = await platform.api("POST", "/explain", json=ordered)
     assert status == 200, told
-    by_kind = {each["waits"]: each for each in told["flows"]}
+    by_kind = {each["waits"]: each for each in told["flows"] if "order" in each["flow"]}
     assert (
         by_kind["start"]["reason"] == 'source is "https://else.example", not "https://shop.example"'
     )
@@ -174,6 +189,15 @@ async def test_an_event_is_explained_and_does_nothing(platform: LocalPlatform) -
     assert (best["waits"], best["matches"], best["correlation"]) == ("listen", True, {"order": "7"})
     _, told = await platform.api("POST", "/explain", json=event | {"type": "com.example.paid"})
     assert told["flows"][0]["reason"] is not None
+    left = event | {"type": "com.example.left", "data": {"id": 7}}
+    first = (await platform.api("POST", "/explain", json=left))[1]["flows"][0]
+    assert (first["matches"], first["together"]) == (True, 2)
+    assert first["correlation"] == {"order": "7"}
+    _, told = await platform.api("POST", "/explain", json=left | {"data": {}})
+    reasons = [
+        each["reason"] for each in told["flows"] if each["filter"]["with"] == {"type": left["type"]}
+    ]
+    assert reasons == ["a correlation key has no value in it, or not the expected one"]
     _, told = await platform.api("POST", "/explain", json=event | {"type": "dev.tendril.x"})
     assert told["ignored"]
     status, problem = await platform.api("POST", "/explain", json={"type": "a"})

@@ -109,6 +109,7 @@ def test_explain_shows_whom_an_event_would_reach(tendril: Any, platform: Any) ->
     no = {
         "flow": "shop/order:1.0.0", "waits": "start", "filter": wants, "matches": False,
         "reason": 'type is "a.c", not "a.b"', "correlation": {},
+        "together": 1,
     }  # fmt: skip
     yes = no | {"waits": "listen", "matches": True, "reason": None, "correlation": {"order": "7"}}
     platform.answer("POST /triggers", {"triggers": [tool, door]})
