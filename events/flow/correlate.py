@@ -29,9 +29,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from events.flow.expressions import ExpressionError, is_expression, program, shown
 from events.flow.syntax.event import EventFilter, FilterProperties
+from events.vocabulary import digest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from events.flow.steps import Evaluate
     from events.flow.syntax import Flow
@@ -52,6 +53,12 @@ def filters_of(flow: Flow) -> tuple[EventFilter, ...]:
     """
     on = flow.schedule.on if flow.schedule else None
     return () if on is None else filters_in(on)
+
+
+def gathers(flow: Flow) -> bool:
+    """Whether one event does not start a run, but one for each filter does."""
+    on = flow.schedule.on if flow.schedule else None
+    return on is not None and on.all is not None
 
 
 def filters_in(strategy: EventConsumption) -> tuple[EventFilter, ...]:
@@ -109,6 +116,41 @@ def _expects(
         return bool(canonical(evaluate(program(expect), dict(event), {})) == value)
     except ExpressionError:
         return False
+
+
+def starters(
+    flow: Flow, events: Sequence[Mapping[str, Json]], evaluate: Evaluate
+) -> tuple[int, ...]:
+    """Return which of the events start a run, by their index, in the order of its input.
+
+    That is the first event, or the first set of events where all filters need one; none when it
+    is not let in, or no set is whole.
+    """
+    filters = filters_of(flow)
+    if not gathers(flow):
+        let_in = any(keys_of(each, events[0], evaluate) is not None for each in filters)
+        return (0,) if let_in else ()
+    sets: dict[str, list[list[int]]] = {}
+    for index, event in enumerate(events):
+        for number, wanted in enumerate(filters):
+            if (values := keys_of(wanted, event, evaluate)) is None:
+                continue
+            waiting = sets.setdefault(digest(values), [[] for _ in filters])
+            waiting[number].append(index)
+            if whole := _one_of_each(waiting):
+                return whole
+    return ()
+
+
+def _one_of_each(waiting: list[list[int]]) -> tuple[int, ...]:
+    """Return the first of each that is none of those before, as the ledger does; empty else."""
+    chosen: list[int] = []
+    for own in waiting:
+        found = next((each for each in own if each not in chosen), None)
+        if found is None:
+            return ()
+        chosen.append(found)
+    return tuple(chosen)
 
 
 def exact_type(wanted: EventFilter) -> str | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from events.flow.catalog import UnknownFunction
 from events.flow.check import check
-from events.flow.correlate import exact_type, filters_of
+from events.flow.correlate import exact_type, filters_of, gathers
 from events.flow.listening import shapes_of
 from events.flow.parse import FlowError, parse
 from events.flow.syntax.run import PROCESSES
@@ -125,8 +125,8 @@ def _pin(called: str, catalog: Catalog) -> Iterator[tuple[str, str]]:
 
 
 def _doors(row: FlowRow, parsed: Parsed) -> list[Door]:
-    filters, on = filters_of(parsed.flow), parsed.flow.schedule and parsed.flow.schedule.on
-    of = len(filters) if on and on.all is not None else 0
+    filters = filters_of(parsed.flow)
+    of = len(filters) if gathers(parsed.flow) else 0
     return [
         Door(
             row.digest,

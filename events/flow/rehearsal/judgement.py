@@ -11,7 +11,7 @@ import isodate
 
 from events.errors import TendrilError
 from events.flow import expressions, schemas
-from events.flow.correlate import filters_of, input_of, matches
+from events.flow.correlate import input_of, starters
 from events.flow.rehearsal import paths
 from events.flow.rehearsal.differences import differences
 from events.flow.rehearsal.recording import MissingAnswer
@@ -77,16 +77,20 @@ def rehearse(
 
 
 def _begin(stage: Stage, case: Case) -> Iterator[Failure]:
-    """Have the events come; the first one starts a flow that events start."""
-    doors = filters_of(stage.flow)
-    for index, each in enumerate(case.events or ()):
-        event = _event(each.event, index)
-        if doors and index == 0 and "input" not in case.model_fields_set:
-            if not any(matches(door, event, stage.evaluate) for door in doors):
-                yield Failure("events/0", ("no filter under schedule.on lets it start the flow",))
-            stage.input = input_of(event)
-        else:
-            stage.events.append((stage.began + span(each.at), event))
+    """Have the events come; the first one starts a flow that events start, or the first set."""
+    given = case.events or ()
+    events = [_event(each.event, index) for index, each in enumerate(given)]
+    scheduled = stage.flow.schedule is not None and stage.flow.schedule.on is not None
+    starting: tuple[int, ...] = ()
+    if events and scheduled and "input" not in case.model_fields_set:
+        starting = starters(stage.flow, events, stage.evaluate)
+        if not starting:
+            yield Failure("events/0", ("no filter under schedule.on lets it start the flow",))
+            starting = (0,)
+        stage.input = input_of(*(events[index] for index in starting))
+    for index, each in enumerate(given):
+        if index not in starting:
+            stage.events.append((stage.began + span(each.at), events[index]))
     stage.events.sort(key=itemgetter(0))
 
 

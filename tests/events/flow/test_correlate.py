@@ -146,3 +146,22 @@ def test_the_input_of_a_started_run(interpreter: Any, flow_of: Callable[..., Flo
     """The run's input is the list of its events, reachable as `$workflow.input[0]` too."""
     flow = flow_of({"a": {"set": "${ [.[0].data.patient.id, $workflow.input[0].type] }"}})
     assert interpreter.run(flow, correlate.input_of(EVENT)) == [7, EVENT["type"]]
+
+
+@pytest.mark.parametrize(
+    ("on", "kinds", "expected"),
+    [
+        ({"one": {"with": {"type": "a"}}}, "ab", (0,)),
+        ({"one": {"with": {"type": "b"}}}, "ab", ()),
+        ({"any": []}, "x", (0,)),
+        ({"all": [{"with": {"type": "b"}}, {"with": {"type": "a"}}]}, "aacb", (3, 0)),
+        ({"all": [{"with": {"type": "a"}}, {"with": {"type": "[ab]"}}]}, "xaa", (1, 2)),
+        ({"all": [{"with": {"type": "a"}}, {"with": {"type": "b"}}]}, "aa", ()),
+    ],
+)
+def test_the_events_that_start_a_run(
+    jq: JqPool, flow_of: Callable[..., Flow], on: Any, kinds: str, expected: tuple[int, ...]
+) -> None:
+    """The first event does, or the first set with one for each filter, in the filters' order."""
+    events = [{"id": str(n), "source": "s", "type": kind} for n, kind in enumerate(kinds)]
+    assert correlate.starters(flow_of(schedule={"on": on}), events, jq) == expected
