@@ -8,7 +8,7 @@ from knative.cli import options
 from knative.cli.address import find
 from knative.cli.client import FLOW, Platform, segment
 from knative.cli.console import emit, say, table
-from knative.cli.durations import elapsed, milliseconds
+from knative.cli.measures import amount, elapsed, milliseconds
 from knative.cli.missing import reasons
 from knative.cli.tree import COLUMNS, lines
 
@@ -57,7 +57,7 @@ def _totals(totals: dict[str, Any]) -> str:
         f"queued {milliseconds(totals['queuedMs'])}",
         f"starting {milliseconds(totals['coldMs'])}",
         f"working {milliseconds(totals['workMs'])}",
-        *(f"{name.replace('_', ' ')} {value:g}" for name, value in totals["usage"].items()),
+        *(f"{name.replace('_', ' ')} {amount(value)}" for name, value in totals["usage"].items()),
     ]
     return "in all: " + ", ".join(parts)
 

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from knative.cli.console import Styled
-from knative.cli.durations import elapsed, milliseconds
+from knative.cli.measures import amount, elapsed, milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -99,7 +99,9 @@ def _outcome(hop: Hop, attempt: Mapping[str, Any]) -> Styled:
     if attempt["lost"]:
         parts.append(f"after {attempt['lost']} lost claims")
     if attempt["usage"]:
-        parts.append(f"({', '.join(f'{_word(n)} {v:g}' for n, v in attempt['usage'].items())})")
+        parts.append(
+            f"({', '.join(f'{_word(n)} {amount(v)}' for n, v in attempt['usage'].items())})"
+        )
     text = " ".join(parts)
     return Styled(text + _problem(attempt["problem"]), _STYLES.get(outcome, ""))
 

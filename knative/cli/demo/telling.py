@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from knative.cli.console import emit
-from knative.cli.durations import milliseconds
 from knative.cli.hops import REQUESTED, Hop
+from knative.cli.measures import milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from knative.cli.console import Styled
+from knative.cli.measures import amount
 from knative.cli.tree import lines
 
 BEGAN = "2026-01-01T00:00:00.000Z"
@@ -65,3 +66,13 @@ BRANCH = "/do/1/f/fork/branches/1/x#1@/do/1/f#1/1"
 def test_a_hop_is_told(given: dict[str, Any], expected: tuple[str, str]) -> None:
     """Its name as people call it, with its branch, and what became of it."""
     assert told(given) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(35, "35"), (35.0, "35"), (9.4e-05, "0.000094"), (1.5, "1.5"), (0, "0"), (1e-9, "1e-09"),
+     (1_200_000, "1200000")],
+)  # fmt: skip
+def test_amounts_are_readable(value: float, expected: str) -> None:
+    """Tokens are whole, prices are no powers of ten unless they are next to nothing."""
+    assert amount(value) == expected

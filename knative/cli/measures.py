@@ -1,4 +1,4 @@
-"""Times for people."""
+"""Times and amounts for people."""
 
 from __future__ import annotations
 
@@ -19,3 +19,9 @@ def elapsed(began: str, at: str) -> str:
     except ValueError:
         return ""
     return milliseconds(max(0.0, seconds * 1000))
+
+
+def amount(value: float) -> str:
+    """Return a number of tokens, or a price to a millionth."""
+    whole = f"{value:.6f}".rstrip("0").rstrip(".")
+    return whole if whole not in {"0", "-0"} or not value else f"{value:g}"
