@@ -254,6 +254,18 @@ async def test_a_faulted_run_keeps_what_it_was_told_for_its_redrive(ledger: Ledg
     assert await due(ledger, NOW + 9) == [f"{LISTEN}~e1", f"{LISTEN}~e2", call.instance]
 
 
+async def test_an_archived_run_listens_no_more(ledger: Ledger) -> None:
+    """A run that faulted while it listened is told nothing once nobody can redrive it."""
+    call = row(instance="/do/1/c#1")
+    await ledger.open(run(), replace(began(LISTEN), requests=(call,)))
+    task = await recorded(ledger, call)
+    assert await ledger.transit(after(task, ended=RunStatus.FAULTED, error={}))
+    assert await told(ledger, arrival("e1")) == [f"{LISTEN}~e1"]
+    assert await ledger.archive("r1", NOW)
+    assert await told(ledger, arrival("e2")) == []
+    assert await ledger.tasks("r1") == []
+
+
 async def test_old_events_are_dropped(ledger: Ledger) -> None:
     """What nobody consumed and what started no run is known when it is dropped."""
     await ledger.open(run(), began(LISTEN))

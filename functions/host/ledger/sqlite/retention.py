@@ -18,7 +18,9 @@ _DONE_WITH: Final = (
     "AND NOT EXISTS (SELECT 1 FROM runs heir WHERE heir.origin = runs.id AND heir.ended_at IS NULL)"
 )
 """What is said of a run that nothing can happen to any more; its end is the parameter."""
-_DETAILS: Final = ("tasks", "scopes", "forks", "history", "letters", "consumed", "reservations")
+_DETAILS: Final = (
+    "tasks", "scopes", "forks", "history", "letters", "subscriptions", "consumed", "reservations",
+)  # fmt: skip
 
 
 def done_with(db: sqlite3.Connection, before: float, limit: int) -> list[str]:
