@@ -163,6 +163,8 @@ class Settler:
             return None, NOTHING
         while True:
             scope = await self._ledger.scope(work.run.id, work.task.scope)
+            if not scope[1]:  # the fork that it was a branch of is over, and so is the task
+                return None, await self._emitter.reopened(work)
             try:
                 written = await self._computed(work, scope)
             except RetryableError:
