@@ -94,6 +94,13 @@ EARLY = flow("""
   - a: {call: ping, with: {n: 1}}
   - l: {listen: {to: {one: {with: {type: x}}}}}
 """)
+EACH = flow("""
+  - f:
+      for: {in: '${ [1, 2, 3] }'}
+      metadata: {tendril: {concurrency: 2}}
+      do:
+        - a: {call: ping, with: {n: '${ $item }'}}
+""")
 EVENTS: dict[str, list[Message]] = {
     "listen": [event("x", 1), event("y", 2)],
     "loop": [event("x", 1), event("x", 2)],
@@ -112,6 +119,7 @@ FLOWS: dict[str, tuple[str, list[object]]] = {
     "loop": (LOOP, [{"n": [1, 2]}]),
     "late": (LATE, [{"n": 1}, {"n": 100}]),
     "early": (EARLY, [[{"n": 1}]]),
+    "each": (EACH, [[{"n": 2}, {"n": 3}, {"n": 4}]]),
 }
 """Flows, and what they may give."""
 MISHAPS = {
@@ -125,6 +133,7 @@ QUICK = [
     *[("sequence", mishap) for mishap in MISHAPS],
     *[("timers", mishap) for mishap in MISHAPS],
     *[("child", mishap) for mishap in MISHAPS],
+    ("each", "a loss"),
     ("alone", "a crash"),
     ("compete", "a crash"),
     ("late", "a frozen host"),
@@ -134,7 +143,7 @@ QUICK = [
 THOROUGH = [
     *[
         (name, mishap)
-        for name in ("compete", "join", "alone")
+        for name in ("compete", "join", "alone", "each")
         for mishap in MISHAPS
         if (name, mishap) not in QUICK
     ],
