@@ -6,25 +6,32 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from events.flow.finding import did_you_mean
-from events.flow.rules.visit import ListVisit, Visit, Words, functions_of, lists_of
+from events.flow.rules.visit import ListVisit, Visit, Words, functions_of, lists_of, tasks_of
+from events.flow.syntax.call import CallTask
 from events.flow.syntax.simple import SwitchTask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from events.flow.parse import Parsed
+    from events.flow.syntax import Flow
+    from events.flow.syntax.base import TaskBase
 
 _BRANCHES: Final = ("fork", "branches")
+_FUNCTIONS: Final = ("use", "functions")
 DIRECTIVES: Final = ("continue", "exit", "end")
 
 
 def misordered(parsed: Parsed) -> Iterator[Words]:
     """Yield names that stand twice in a list, targets that are not in it, needless defaults."""
+    enders = _enders(parsed.flow)
     for tasks in lists_of(parsed.flow):
         yield from _duplicates(tasks)
         names = [entry.name for entry in tasks.tasks]
         for visit in tasks.visits():
             yield from _targets(visit, names)
+            if isinstance(visit.task, CallTask) and visit.task.call in enders:
+                yield from _ended(visit, visit.task.call)
             if isinstance(visit.task, SwitchTask):
                 yield from _defaults(visit, visit.task)
     for visit in functions_of(parsed.flow):
@@ -40,6 +47,27 @@ def _duplicates(tasks: ListVisit) -> Iterator[Words]:
             message = f"{visit.place()} has the name of a flow directive; choose another"
             yield visit.place(), message
         seen.setdefault(visit.name, visit)
+
+
+def _enders(flow: Flow) -> set[str]:
+    """Return the flow's functions that may end the flow, themselves or by what they call."""
+    inside = [(each.path[2], each.task) for each in tasks_of(flow) if each.path[:2] == _FUNCTIONS]
+    enders: set[str] = set()
+    while found := {str(name) for name, task in inside if _ends(task, enders)} - enders:
+        enders |= found
+    return enders
+
+
+def _ends(task: TaskBase, enders: set[str]) -> bool:
+    if isinstance(task, SwitchTask) and any(each.case.then == "end" for each in task.switch):
+        return True
+    return task.then == "end" or (isinstance(task, CallTask) and task.call in enders)
+
+
+def _ended(visit: Visit, function: str) -> Iterator[Words]:
+    """Yield a call in a branch of what ends the flow."""
+    if reason := _beyond_branch(visit, "end"):
+        yield visit.place("call"), f"{visit.place('call')}: in '{function}', {reason}"
 
 
 def _targets(visit: Visit, names: list[str]) -> Iterator[Words]:

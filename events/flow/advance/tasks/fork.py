@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 from events.flow.advance.frames import BRANCH, Frame
 from events.flow.advance.happenings import Answered, Arrived, Entered, Produced, Returned
 from events.flow.advance.pointers import child, task_at, tasks_at
+from events.flow.advance.tasks.sequence import refuse_end
 from events.flow.advance.work import Fan
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def enter(work: Work, frame: Frame, entered: Entered) -> Arrived:
 
 
 def leave(work: Work, _frame: Frame, returned: Returned) -> Returned:
-    """End the branch with its task's output; `check` has seen to it that nothing else follows."""
+    """End the branch with its task's output."""
+    refuse_end(work, returned)
     work.pop()
     return Returned(returned.output)

@@ -2,7 +2,8 @@
 
 Where the specification leaves room: the function's task gets the resolved `with` for its raw
 input, `{}` without one, and nothing else of the caller but `$context`. Its own `then` has no list
-to lead to: `end` ends the flow, as from any depth, all else gives the output back to the call.
+to lead to: `end` ends the flow, as from any depth (which in a branch of a fork is refused), all
+else gives the output back to the call.
 Names inside a fetched function mean what they mean in the flow that calls it, but for the flow's
 secrets and authentication policies: it has none of them.
 """

@@ -30,6 +30,7 @@ def proceed(work: Work, frame: Frame, returned: Returned) -> Arrived | Returned:
     `exit` completes this list, and with it the task it belongs to (in a loop: the iteration);
     `end` completes the flow from any depth, with this output.
     """
+    refuse_end(work, returned)
     if returned.then == END:
         return _end(work, returned.output)
     if returned.then == EXIT:
@@ -38,6 +39,19 @@ def proceed(work: Work, frame: Frame, returned: Returned) -> Arrived | Returned:
     if returned.then in (None, CONTINUE):
         return _go(work, frame, frame.local["index"] + 1, returned.output)
     return _go(work, frame, _named(work, frame, returned.then), returned.output)
+
+
+def refuse_end(work: Work, returned: Returned) -> None:
+    """Refuse to end the flow from a branch: `check` cannot see where a fetched function is called.
+
+    Raises ToolError.
+    """
+    if returned.then == END and work.branch is not None:
+        reason = (
+            "`end` cannot end the flow from a branch of a fork or an iteration of a parallel "
+            "`for`: others still run; use `exit`"
+        )
+        raise ToolError(reason, type=ErrorType.CONFIGURATION)
 
 
 def _go(work: Work, frame: Frame, index: int, raw: Json) -> Arrived | Returned:
