@@ -266,6 +266,19 @@ async def test_an_archived_run_listens_no_more(ledger: Ledger) -> None:
     assert await ledger.tasks("r1") == []
 
 
+async def test_what_an_archived_run_heard_was_heard(ledger: Ledger) -> None:
+    """A run may leave the ledger before its events do; they have still found somebody."""
+    await ledger.deploy(flow(), [], None, [Shape(KEY[0], "a", {"with": {"type": "a"}})])
+    await ledger.open(run(), began(LISTEN))
+    await told(ledger, replace(arrival("e1"), parts=(Part("sha256:a", 0, 2, ""),)))
+    [first] = [each for each in await ledger.tasks("r1") if each.instance.endswith("~e1")]
+    assert await ledger.transit(heard(first, ended=RunStatus.COMPLETED, output="1"))
+    assert await ledger.archive("r1", NOW)
+    assert [(each.event, each.used) for each in await ledger.stale(NOW + 1, 9)] == [("e1", True)]
+    _, made = await ledger.receive(part("e2", 1))
+    assert [each.events for each in made] == [("e1", "e2")]  # it still is one of its set
+
+
 async def test_old_events_are_dropped(ledger: Ledger) -> None:
     """What nobody consumed and what started no run is known when it is dropped."""
     await ledger.open(run(), began(LISTEN))

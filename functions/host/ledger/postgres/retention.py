@@ -19,6 +19,11 @@ _DONE_WITH: Final = (
     "AND NOT EXISTS (SELECT 1 FROM runs heir WHERE heir.origin = runs.id AND heir.ended_at IS NULL)"
 )
 """What is said of a run that nothing can happen to any more; its end is the parameter."""
+_HEARD: Final = (
+    "UPDATE inbox SET used = true WHERE event IN (SELECT event FROM consumed WHERE run = %s) "
+    "AND shape IN (SELECT shape FROM shapes)"
+)
+"""Notes with an event itself that it was heard, where nobody waits for it as one of a set."""
 _DETAILS: Final = (
     "tasks", "scopes", "forks", "history", "letters", "subscriptions", "consumed", "reservations",
 )  # fmt: skip
@@ -43,6 +48,7 @@ async def archive(db: Database, run_id: str, before: float) -> bool:
     )
     kept = await done.fetchone() is not None
     if kept:
+        await db.execute(_HEARD, (run_id,))
         for table in _DETAILS:
             await db.execute(f"DELETE FROM {table} WHERE run = %s", (run_id,))  # noqa: S608
     return kept

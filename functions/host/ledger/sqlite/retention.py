@@ -18,6 +18,11 @@ _DONE_WITH: Final = (
     "AND NOT EXISTS (SELECT 1 FROM runs heir WHERE heir.origin = runs.id AND heir.ended_at IS NULL)"
 )
 """What is said of a run that nothing can happen to any more; its end is the parameter."""
+_HEARD: Final = (
+    "UPDATE inbox SET used = 1 WHERE event IN (SELECT event FROM consumed WHERE run = ?) "
+    "AND shape IN (SELECT shape FROM shapes)"
+)
+"""Notes with an event itself that it was heard, where nobody waits for it as one of a set."""
 _DETAILS: Final = (
     "tasks", "scopes", "forks", "history", "letters", "subscriptions", "consumed", "reservations",
 )  # fmt: skip
@@ -40,6 +45,7 @@ def archive(db: sqlite3.Connection, run_id: str, before: float) -> bool:
         (before, run_id),
     )
     if done.rowcount:
+        db.execute(_HEARD, (run_id,))
         for table in _DETAILS:
             db.execute(f"DELETE FROM {table} WHERE run = ?", (run_id,))  # noqa: S608 - our own names
     return done.rowcount > 0
