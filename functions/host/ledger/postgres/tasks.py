@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _COLUMNS: Final = ", ".join(TASK)
 _MARKS: Final = ", ".join(["%s"] * len(TASK))
 _STATE: Final = TASK.index("state")
+_OPEN: Final = "AND state <> 'closed'"
+"""Said wherever it holds: `tasks_open` indexes these rows alone."""
 _OURS: Final = (
     "WHERE run = %s AND instance = %s AND attempt = %s AND token = %s AND state = 'claimed' "
     "RETURNING 1"
@@ -73,9 +75,9 @@ async def held(
 async def of_run(db: Database, run_id: str, *, closed: bool) -> list[TaskRow]:
     """Return tasks of a run."""
     found = await db.execute(
-        f"SELECT {_COLUMNS} FROM tasks WHERE run = %s AND (%s OR state <> 'closed') "  # noqa: S608
+        f"SELECT {_COLUMNS} FROM tasks WHERE run = %s {'' if closed else _OPEN} "  # noqa: S608
         "ORDER BY requested_at, instance",
-        (run_id, closed),
+        (run_id,),
     )
     return [read(row) for row in await found.fetchall()]
 
@@ -223,7 +225,8 @@ async def shut(db: Database, run_id: str, instances: Sequence[str], at: float) -
 async def after(db: Database, run_id: str, cause: str, state: TaskState) -> list[Work]:
     """Return what an outcome opened and still is in the state that it was opened in."""
     found = await db.execute(
-        f"{_WORKS} WHERE t.run = %s AND t.cause = %s AND t.state = %s ORDER BY t.instance",
+        f"{_WORKS} WHERE t.run = %s AND t.cause = %s AND t.state = %s AND t.state <> 'closed' "
+        "ORDER BY t.instance",
         (run_id, cause, state),
     )
     return [_work(row) for row in await found.fetchall()]

@@ -139,6 +139,10 @@ CREATE TABLE reservations (
     budget TEXT, run TEXT, instance TEXT, token INTEGER, calls INTEGER, tokens INTEGER, cost REAL,
     PRIMARY KEY (budget, run, instance)) WITHOUT ROWID;
 """
+_OPEN: Final = """
+DROP INDEX tasks_by_cause;
+CREATE INDEX tasks_open ON tasks (run, cause) WHERE state <> 'closed';
+"""
 _MIGRATIONS: Final = (
     _TABLES,
     _SCHEDULES,
@@ -152,6 +156,7 @@ _MIGRATIONS: Final = (
     _GATHERED,
     _RETENTION,
     _BUDGETS,
+    _OPEN,
 )
 """What makes each version from the one before, version 1 first."""
 VERSION: Final = len(_MIGRATIONS)
