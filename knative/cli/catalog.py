@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ def catalog() -> Catalog:
     """Return the catalog of the platform's own tools and of the user's in TENDRIL_TOOLS."""
     from events.flow.catalog import Catalog  # lazy: pydantic
 
-    return Catalog(tuple(_function(card) for card in cards(tool_folders())))
+    return Catalog(tuple(_function(card, read_file(card)) for card in cards(tool_folders())))
 
 
 def tool_folders() -> list[Path]:
@@ -46,11 +47,12 @@ def cards(folders: list[Path]) -> list[Path]:
     return found
 
 
-def _function(card: Path) -> Function:
+@cache  # a command that reads many flows asks again for each of them
+def _function(card: Path, text: str) -> Function:
     from events.flow.catalog import Function  # lazy: pydantic
 
     try:
-        return Function.from_document(source.read(read_file(card), str(card)).value)
+        return Function.from_document(source.read(text, str(card)).value)
     except source.SourceError as error:
         raise UsageError(str(error)) from error
     except (KeyError, TypeError, ValueError) as error:
