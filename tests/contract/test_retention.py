@@ -123,6 +123,18 @@ async def test_a_run_stays_as_long_as_one_that_it_started(ledger: Ledger) -> Non
     assert await ledger.done_with(NOW, 10) == ["r1"]
 
 
+async def test_a_run_stays_as_long_as_one_that_goes_on_for_it(ledger: Ledger) -> None:
+    """One that redrives it may fault and be redriven itself: it still takes over from here."""
+    await ended(ledger, RunStatus.FAULTED, output=None, error={}, letter=LETTER)
+    heir = replace(RUN, id="h1", origin="r1")
+    assert (await ledger.open(heir, opening(heir), redrives="l1"))[1]
+    assert await ledger.done_with(NOW, 10) == []
+    await ledger.cancel("h1", NOW)
+    assert await ledger.done_with(NOW, 10) == ["h1"]
+    assert await ledger.archive("h1", NOW)
+    assert await ledger.done_with(NOW, 10) == ["r1"]
+
+
 async def test_an_archived_run_is_forgotten_when_asked(ledger: Ledger) -> None:
     """Its row goes; a run that is not archived does not."""
     await ended(ledger)

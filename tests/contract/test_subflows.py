@@ -13,10 +13,12 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from events.errors import ErrorType, Problem
+from events.flow.listening import shapes_of
 from events.flow.parse import parse
 from events.vocabulary import read_hop
 from functions.flow.clock import Clock
 from functions.flow.redrive import redrive
+from functions.flow.renewal import renew
 from functions.flow.starting import start
 from functions.host.assembly import Platform, opened
 from functions.host.faults import Refused
@@ -36,9 +38,9 @@ PING = "{call: ping, with: {n: 1}}"
 BROKEN = Outcome(problem=Problem(ErrorType.COMMUNICATION, 502, "Broken", "as it says"))
 
 
-def flow(name: str, *tasks: str, more: str = "") -> str:
+def flow(name: str, *tasks: str, more: str = "", version: str = "1.0.0") -> str:
     """Return a flow's YAML; its tasks are called t0, t1, ..."""
-    head = f"document: {{dsl: '1.0.3', namespace: sub, name: {name}, version: 1.0.0}}\n"
+    head = f"document: {{dsl: '1.0.3', namespace: sub, name: {name}, version: {version}}}\n"
     return head + more + "do:\n" + "".join(f"  - t{i}: {task}\n" for i, task in enumerate(tasks))
 
 
@@ -58,12 +60,12 @@ class House:
         """Store flows as deployment does, unchecked."""
         for text in texts:
             parsed = parse(text)
-            name = parsed.flow.document.name
+            document = parsed.flow.document
             row = FlowRow(
-                parsed.digest, "sub", name, "1.0.0", "", parsed.definition, text,
+                parsed.digest, "sub", document.name, document.version, "", parsed.definition, text,
                 {"ping": "1.0.0"}, 0.0,
             )  # fmt: skip
-            await self.platform.ledger.deploy(row, [])
+            await self.platform.ledger.deploy(row, [], None, shapes_of(parsed.flow))
 
     async def start(self, name: str, key: str = "k") -> str:
         """Start a run and return its id."""
@@ -403,6 +405,42 @@ async def test_a_childs_timeout_is_redriven(house: House) -> None:
     assert (still.attempt, still.instance) == (asked.task.attempt, asked.task.instance)
     await house.answer(family[1], Outcome(output=1))
     await house.ends(family, RunStatus.COMPLETED)
+
+
+async def test_a_newer_version_goes_on_without_what_the_old_run_awaits(house: House) -> None:
+    """Runs that ended are taken over, in iterations too; one that had not is another, and ends."""
+    loop = (
+        f"{{for: {{in: '[range(2)]'}}, metadata: {{tendril: {{concurrency: 2}}}}, "
+        f"do: [{{r: {run_of('leaf')}}}]}}"
+    )
+    fork = f"{{fork: {{branches: [{{a: {PING}}}, {{b: {run_of('slow')}}}]}}}}"
+    await house.deploy(
+        flow("leaf", PING), flow("slow", "{wait: PT1H}", PING), flow("top", loop, fork)
+    )
+    old = await house.start("top")
+    first = (await house.below(old, 1))[1].id
+    second = (await house.another(old, first)).id
+    for child in (first, second):
+        await house.answer(child, Outcome(output={"n": 2}))
+    await house.out(old)
+    await until(partial(_has_children, house, old, 3), 10, "the slow one is started")
+    await house.answer(old, BROKEN)
+    await house.ends([old], RunStatus.FAULTED)
+    [slow] = [each for each in await house.children(old) if each.name == "slow"]
+    assert slow.status is RunStatus.RUNNING
+
+    await house.deploy(flow("top", loop, fork, "{set: {more: 1}}", version="1.1.0"))
+    [letter] = await house.letters()
+    new = (await renew(house.platform, letter, "1.1.0")).id
+    await until(partial(_has_children, house, new, 1), 10, "it has a slow one of its own")
+    assert [each.name for each in await house.children(new)] == ["slow"]
+    assert (await house.kinds(new)).count("task.taken") == 2
+    assert (await house.run(slow.id)).status is RunStatus.CANCELLED
+    assert (await house.run(first)).status is RunStatus.COMPLETED
+
+
+async def _has_children(house: House, run_id: str, count: int) -> bool:
+    return len(await house.children(run_id)) == count
 
 
 async def test_a_flow_that_runs_itself_has_an_end(house: House) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from functions.host.ledger.postgres import letters, runs
+from functions.host.ledger.postgres import kin, letters, runs
 from functions.host.ledger.rows import Entry, LetterStatus
 
 if TYPE_CHECKING:
@@ -13,15 +13,20 @@ if TYPE_CHECKING:
 
 
 async def redrive(db: Database, run: RunRow, first: Transition, letter: str) -> tuple[RunRow, bool]:
-    """Open a run for an open letter; nothing where the run exists or the letter is not open."""
-    await runs.hold(db, run.origin or "")
+    """Open a run for an open letter; nothing where the run exists or the letter is not open.
+
+    What the former run awaits is for nobody any more: the new one starts its own.
+    """
+    former = run.origin or ""
+    await runs.hold(db, former)
     known = await runs.by_id(db, run.id)
     if known is not None:
         return known, False
     if not await letters.mark(db, letter, LetterStatus.OPEN, LetterStatus.REDRIVEN):
         return run, False
+    await kin.cancel(db, await kin.below(db, kin.OF_RUN, former), run.started_at)
     detail = {"run": run.id, "version": run.version}
-    await runs.append(db, run.origin or "", [Entry("run.redriven", run.started_at, detail=detail)])
+    await runs.append(db, former, [Entry("run.redriven", run.started_at, detail=detail)])
     return await runs.open_run(db, run, first)
 
 

@@ -16,7 +16,7 @@ _DONE_WITH: Final = (
     "AND NOT EXISTS (SELECT 1 FROM letters l WHERE l.run = runs.id AND l.status = 'open') "
     "AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.run = runs.id) "
     "AND NOT EXISTS (SELECT 1 FROM runs child WHERE child.parent = runs.id AND NOT child.archived) "
-    "AND NOT EXISTS (SELECT 1 FROM runs heir WHERE heir.origin = runs.id AND heir.ended_at IS NULL)"
+    "AND NOT EXISTS (SELECT 1 FROM runs heir WHERE heir.origin = runs.id AND NOT heir.archived)"
 )
 """What is said of a run that nothing can happen to any more; its end is the parameter."""
 _HEARD: Final = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from functions.host.ledger.rows import Entry, LetterStatus
-from functions.host.ledger.sqlite import letters, runs
+from functions.host.ledger.sqlite import kin, letters, runs
 
 if TYPE_CHECKING:
     import sqlite3
@@ -16,14 +16,19 @@ if TYPE_CHECKING:
 def redrive(
     db: sqlite3.Connection, run: RunRow, first: Transition, letter: str
 ) -> tuple[RunRow, bool]:
-    """Open a run for an open letter; nothing where the run exists or the letter is not open."""
+    """Open a run for an open letter; nothing where the run exists or the letter is not open.
+
+    What the former run awaits is for nobody any more: the new one starts its own.
+    """
+    former = run.origin or ""
     known = runs.by_id(db, run.id)
     if known is not None:
         return known, False
     if not letters.mark(db, letter, LetterStatus.OPEN, LetterStatus.REDRIVEN):
         return run, False
+    kin.cancel(db, kin.below(db, kin.BELOW_RUN, former), run.started_at)
     detail = {"run": run.id, "version": run.version}
-    runs.append(db, run.origin or "", [Entry("run.redriven", run.started_at, detail=detail)])
+    runs.append(db, former, [Entry("run.redriven", run.started_at, detail=detail)])
     return runs.open_run(db, run, first)
 
 

@@ -15,7 +15,7 @@ _DONE_WITH: Final = (
     "AND NOT EXISTS (SELECT 1 FROM letters l WHERE l.run = runs.id AND l.status = 'open') "
     "AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.run = runs.id) "
     "AND NOT EXISTS (SELECT 1 FROM runs child WHERE child.parent = runs.id AND child.archived = 0) "
-    "AND NOT EXISTS (SELECT 1 FROM runs heir WHERE heir.origin = runs.id AND heir.ended_at IS NULL)"
+    "AND NOT EXISTS (SELECT 1 FROM runs heir WHERE heir.origin = runs.id AND heir.archived = 0)"
 )
 """What is said of a run that nothing can happen to any more; its end is the parameter."""
 _HEARD: Final = (
