@@ -36,6 +36,20 @@ do:
             export: {{as: '$context + {{said: (($context.said // []) + [.])}}'}}
   - tell: {{set: '${{ $context.said }}'}}
 """
+WIDE = """
+document: {{dsl: '1.0.3', namespace: test, name: wide, version: '1.0.0'}}
+do:
+  - all:
+      for: {{each: word, in: .words}}
+      metadata: {{tendril: {{concurrency: 5, onError: collect}}}}
+      do:
+        - ask:
+            try:
+              - llm: {{call: llm, with: {{prompt: '${{ $word }}', max_tokens: 50}}}}
+            catch:
+              errors: {{with: {{status: 500}}}}
+              retry: {{limit: {{attempt: {{count: 2}}}}}}
+"""
 PARENT = """
 document: {dsl: '1.0.3', namespace: test, name: parent, version: '1.0.0',
   metadata: {tendril: {budget: {calls: 2}}}}
@@ -151,6 +165,13 @@ async def test_a_run_stops_asking_where_its_budget_ends(
     _, told = await platform.api("GET", f"/runs/{run['id']}/history")
     usage = [e["detail"].get("usage", {}) for e in told["history"] if e["kind"] == "task.completed"]
     assert [(each["total_tokens"], each["cost"]) for each in usage if each] == [(30, 0.05)] * 4
+
+    provider.busy = 2
+    await platform.deploy(WIDE.format())
+    run = await platform.run("test/wide", words)
+    errors = [each["error"] for each in run["output"] if "error" in each]
+    assert [each["type"] for each in errors] == [BUDGET]
+    assert (await shown(platform, run["id"]))["used"]["calls"] == 4
 
     await platform.deploy(PARENT)
     run = await platform.run("test/parent", {})

@@ -24,6 +24,18 @@ do:
       emit: {event: {with: {source: https://shop.example, type: com.example.kept, data: '${ . }'}}}
       output: {as: '${ .data }'}
 """
+FAMILY = """
+document: {dsl: '1.0.3', namespace: test, name: family, version: '1.0.0',
+  metadata: {tendril: {budget: {calls: 5}}}}
+do:
+  - child: {run: {workflow: {namespace: test, name: kept, version: '1.0.0', input: {n: 5}}}}
+  - tell: {emit: {event: {with: {source: https://shop.example, type: com.example.sold, data: 7}}}}
+  - hear: {listen: {to: {one: {with: {type: com.example.sold}}}}}
+  - many:
+      for: {in: '[1, 2]'}
+      metadata: {tendril: {concurrency: 2}}
+      do: [{ask: {call: pong, with: {n: 1}}}]
+"""
 
 
 @pytest.fixture
@@ -35,30 +47,45 @@ def environment(tools: str) -> dict[str, str]:
 async def shown(platform: LocalPlatform, run: str) -> dict[str, Any]:
     """Return all that the API says of a run."""
     found = {}
-    for part in ("", "/tasks", "/history"):
+    for part in ("", "/tasks", "/history", "/trace"):
         status, answer = await platform.api("GET", f"/runs/{run}{part}")
         assert status == 200, answer
         found[part] = answer
     return found
 
 
+def without_archived(value: Any) -> Any:
+    """Return what is said of runs, but for where they are."""
+    if isinstance(value, dict):
+        kept = {name: each for name, each in value.items() if name != "archived"}
+        return {name: without_archived(each) for name, each in kept.items()}
+    return [without_archived(each) for each in value] if isinstance(value, list) else value
+
+
 async def test_an_archived_run_can_be_read_as_before(platform: LocalPlatform) -> None:
-    """Its values, tasks and history stay readable, while ledger and objects keep none of them."""
+    """Its values, tasks, history and trace stay readable, while ledger and objects have none.
+
+    Likewise of a run that ran another, heard an event, and had branches and a budget.
+    """
     await platform.deploy(FLOW)
+    await platform.deploy(FAMILY)
     key = {"Idempotency-Key": "once", "Prefer": "wait=30"}
     status, run = await platform.api("POST", "/flows/test/kept/runs", json={"n": 1}, headers=key)
     assert (status, run["output"]["n"]) == (200, 2)
-    before = await shown(platform, run["id"])
+    family = await platform.run("test/family", {})
+    assert family["output"] == [{"n": 2}, {"n": 2}], family
+    ids = [run["id"], family["id"]]
+    before = [without_archived(await shown(platform, each)) for each in ids]
+    assert before[1][""]["budget"]["used"]["calls"] == 3
+    assert {"run", "heard", "join"} <= {hop["kind"] for hop in before[1]["/trace"]["hops"]}
     assert _large(platform)
 
     async def archived() -> bool:
         _, answer = await platform.api("GET", "/runs")
-        return bool(answer["runs"][0]["archived"])
+        return all(each["archived"] for each in answer["runs"])
 
-    await until(archived, 30, "the run is archived")
-    after = await shown(platform, run["id"])
-    assert after[""].pop("archived") != before[""].pop("archived")
-    assert after == before
+    await until(archived, 30, "the runs are archived")
+    assert [without_archived(await shown(platform, each)) for each in ids] == before
     with closing(sqlite3.connect(platform.data / "ledger.db")) as ledger:
         for table in ("tasks", "history", "scopes"):
             query = f"SELECT count(*) FROM {table} WHERE run = ?"  # noqa: S608 - our own names
