@@ -78,15 +78,16 @@ class Settler:
         what the claim saw; where it has moved on since, the outcome is recorded and settled.
         """
         packed = await self._blobs.pack(outcome.to_json(), work.run.id)
-        charge = charge_of(work.run, outcome)
+        charge, ours = charge_of(work.run, outcome), work.run.machine == MACHINE
         late: asyncio.Future[Transition] | None = None
-        if scope and work.run.machine == MACHINE:
+        if scope and ours:
             written, late = await self._soon(work, outcome, scope)
             if written:
                 whole = replace(written, outcome=packed, charge=charge)
                 if opened := await self._commit(work.run, whole):
                     return await self._on(work.run, written, opened)
-        due_at = self._clock() + self._lease
+        # a host of the run's own version may have what is not ours at once
+        due_at = self._clock() + (self._lease if ours else 0.0)
         if not await self._ledger.record(work.task, packed, due_at, charge):
             return None
         task = replace(work.task, state=TaskState.RECORDED, outcome=packed)

@@ -1,6 +1,7 @@
-"""A broker's bad days on purpose: deliveries reordered, duplicated and delayed, from a seed.
+"""A broker's bad days on purpose: deliveries reordered, duplicated, delayed or lost, from a seed.
 
-At-least-once stays: the real delivery is only put off, and a duplicate comes on top of it.
+At-least-once stays unless `lose` is set: the real delivery is only put off, and a duplicate comes
+on top of it. What is lost was accepted and is never delivered, which no broker should do.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ class Disorder:
     delay: float = 0.0
     longest: float = 0.5
     reorder: float = 0.0
+    lose: float = 0.0
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -37,7 +39,7 @@ class Disorder:
             if name == "delay" and ":" in value:
                 value, _, longest = value.partition(":")
                 values["longest"] = _number("delay", longest)
-            if name not in {"seed", "duplicate", "delay", "reorder"}:
+            if name not in {"seed", "duplicate", "delay", "reorder", "lose"}:
                 message = f"TENDRIL_DISORDER: unknown part {part.strip()!r}; {_SHAPE}"
                 raise ValueError(message)
             values[name] = _number(name, value, 1.0 if name != "seed" else None)
@@ -54,6 +56,12 @@ class Disorder:
                 wait += source.uniform(0, self.longest)
             again = source.uniform(0, self.longest) if source.random() < self.duplicate else None
             yield wait, again
+
+    def losses(self) -> Iterator[bool]:
+        """Yield for each attempt at a subscriber whether it is lost, from lots of its own."""
+        source = random.Random(~self.seed)  # noqa: S311 - as above
+        while True:
+            yield source.random() < self.lose
 
 
 def _number(name: str, text: str, most: float | None = None) -> float:

@@ -83,6 +83,7 @@ class Dispatcher:
         self._now = now
         self._concurrency = concurrency
         self._waits = None if disorder is None else disorder.waits()
+        self._losses = None if disorder is None else disorder.losses()
         self._queues: dict[str, TriggerQueue] = {}
         self._lanes = Lanes()
         self._references: dict[int, int] = {}
@@ -196,10 +197,18 @@ class Dispatcher:
             self._end(delivery, committed=False)
 
     async def _forward(self, delivery: Delivery, kept: Kept) -> None:
-        if delivery.failure is None:
+        if delivery.failure is None and self._losses is not None and next(self._losses):
+            self._lose(delivery)
+        elif delivery.failure is None:
             await self._to_subscriber(delivery, kept)
         else:
             await self._to_sink(delivery, kept, delivery.failure)
+
+    def _lose(self, delivery: Delivery) -> None:
+        """End a delivery that was never made, as disorder wants it."""
+        if not delivery.ghost:
+            self.counters.dropped += 1
+            self._end(delivery, committed=False)
 
     async def _to_subscriber(self, delivery: Delivery, kept: Kept) -> None:
         trigger = delivery.trigger

@@ -501,6 +501,15 @@ async def test_silence_comes_due(ledger: Ledger) -> None:
     assert expired.task.state is TaskState.CLAIMED
 
 
+async def test_a_run_of_another_machine_is_in_nobodys_way(ledger: Ledger) -> None:
+    """Hosts of another version see what is to be asked again, never what is to be advanced."""
+    await ledger.open(run(), first(row(), row(instance="/do/1/b#1")))
+    await recorded(ledger, row())
+    mine = {work.task.instance for work in await ledger.overdue(NOW + 999, 10, run().machine)}
+    theirs = [work.task.instance for work in await ledger.overdue(NOW + 999, 1, 99)]
+    assert (mine, theirs) == ({row().instance, "/do/1/b#1"}, ["/do/1/b#1"])
+
+
 async def test_a_parked_task_gets_a_new_attempt(ledger: Ledger) -> None:
     """A retry keeps the instance and gets attempt 2 with an event id of its own."""
     await ledger.open(run(), first(row()))

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from events.flow.steps import MACHINE
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -208,8 +210,11 @@ class Tasks(Protocol):
     async def tasks(self, run_id: str, *, closed: bool = True) -> list[TaskRow]:
         """Return a run's tasks and timers, the oldest first; without `closed` only what is out."""
 
-    async def overdue(self, now: float, limit: int) -> list[Work]:
-        """Return open tasks of running runs whose deadline passed."""
+    async def overdue(self, now: float, limit: int, machine: int = MACHINE) -> list[Work]:
+        """Return open tasks of running runs whose deadline passed.
+
+        What only an `advance` moves on is given to hosts of its run's machine version alone.
+        """
 
     async def progress(self, tool: str, major: int) -> float:
         """Return when a tool last claimed a task, 0 when it never did."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from events.flow.steps import MACHINE
 from functions.host.ledger.claims import Verdict
 from functions.host.ledger.postgres import (
     budgets,
@@ -222,8 +223,8 @@ class PostgresLedger:
     async def tasks(self, run_id: str, *, closed: bool = True) -> list[TaskRow]:
         return await self._read(lambda db: tasks.of_run(db, run_id, closed=closed))
 
-    async def overdue(self, now: float, limit: int) -> list[Work]:
-        return await self._read(lambda db: tasks.overdue(db, now, limit))
+    async def overdue(self, now: float, limit: int, machine: int = MACHINE) -> list[Work]:
+        return await self._read(lambda db: tasks.overdue(db, now, limit, machine))
 
     async def progress(self, tool: str, major: int) -> float:
         return await self._read(lambda db: tasks.progress(db, tool, major))

@@ -232,12 +232,13 @@ async def after(db: Database, run_id: str, cause: str, state: TaskState) -> list
     return [_work(row) for row in await found.fetchall()]
 
 
-async def overdue(db: Database, now: float, limit: int) -> list[Work]:
+async def overdue(db: Database, now: float, limit: int, machine: int) -> list[Work]:
     """Return open tasks of running runs whose deadline passed, the longest overdue first."""
     found = await db.execute(
         f"{_WORKS} WHERE t.state <> 'closed' AND t.due_at <= %s AND r.status = 'running' "
+        "AND (r.machine = %s OR t.state NOT IN ('recorded', 'waiting', 'listening')) "
         "ORDER BY t.due_at, t.requested_at LIMIT %s",
-        (now, limit),
+        (now, machine, limit),
     )
     return [_work(row) for row in await found.fetchall()]
 

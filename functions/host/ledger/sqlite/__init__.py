@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from events.flow.steps import MACHINE
 from functions.host.ledger.claims import Verdict
 from functions.host.ledger.port import Deployed, LedgerUnavailable
 from functions.host.ledger.rows import TaskState
@@ -229,8 +230,8 @@ class SqliteLedger:
     async def tasks(self, run_id: str, *, closed: bool = True) -> list[TaskRow]:
         return await self._read(lambda db: tasks.of_run(db, run_id, closed=closed))
 
-    async def overdue(self, now: float, limit: int) -> list[Work]:
-        return await self._read(lambda db: tasks.overdue(db, now, limit))
+    async def overdue(self, now: float, limit: int, machine: int = MACHINE) -> list[Work]:
+        return await self._read(lambda db: tasks.overdue(db, now, limit, machine))
 
     async def progress(self, tool: str, major: int) -> float:
         return await self._read(lambda db: tasks.progress(db, tool, major))

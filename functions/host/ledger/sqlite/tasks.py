@@ -225,13 +225,14 @@ def after(db: sqlite3.Connection, run_id: str, cause: str, state: TaskState) -> 
     return [Work(read(row), run) for row in rows] if run else []
 
 
-def overdue(db: sqlite3.Connection, now: float, limit: int) -> list[Work]:
+def overdue(db: sqlite3.Connection, now: float, limit: int, machine: int) -> list[Work]:
     """Return open tasks of running runs whose deadline passed, the longest overdue first."""
     rows = db.execute(
         "SELECT t.run, t.instance FROM tasks t JOIN runs r ON r.id = t.run "
         "WHERE t.state <> 'closed' AND t.due_at <= ? AND r.status = 'running' "
+        "AND (r.machine = ? OR t.state NOT IN ('recorded', 'waiting', 'listening')) "
         "ORDER BY t.due_at, t.requested_at LIMIT ?",
-        (now, limit),
+        (now, machine, limit),
     ).fetchall()
     found = (one(db, run_id, instance) for run_id, instance in rows)
     return [work for work in found if work is not None]

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 def test_setting() -> None:
     """The setting's text gives seed and rates."""
-    assert Disorder.parse("seed=1,duplicate=0.2,delay=0.3:0.5, reorder=0.4") == Disorder(
-        seed=1, duplicate=0.2, delay=0.3, longest=0.5, reorder=0.4
+    assert Disorder.parse("seed=1,duplicate=0.2,delay=0.3:0.5, reorder=0.4,lose=0.1") == Disorder(
+        seed=1, duplicate=0.2, delay=0.3, longest=0.5, reorder=0.4, lose=0.1
     )
 
 
@@ -44,6 +44,24 @@ def test_rates() -> None:
     assert list(islice(Disorder().waits(), 3)) == [(0.0, None)] * 3
     always = list(islice(Disorder(duplicate=1, delay=1, longest=0.1).waits(), 100))
     assert all(0 < wait <= 0.1 and again is not None for wait, again in always)
+
+
+async def test_what_is_lost_is_counted(
+    platform: Platform,
+    trigger: Callable[..., TriggerSpec],
+    event: Callable[..., Event],
+    eventually: Callable[..., Awaitable[None]],
+) -> None:
+    """A lost event reaches one Trigger or neither, takes no room and is counted as dropped."""
+    triggers = [trigger(name, "a") for name in ("t", "u")]
+    broker = platform.start(*triggers, disorder=Disorder(seed=1, lose=0.5, duplicate=0.2))
+    for n in range(100):
+        await broker.accept(event(str(n)))
+    await eventually(lambda: broker.stats().stored == 0 and not broker.stats().retrying)
+    got = [set(platform.subscribers.ids(f"http://{name}/")) for name in ("t", "u")]
+    assert broker.stats().delivered + broker.stats().dropped == 200
+    assert all(30 < len(each) < 80 for each in got)
+    assert got[0] != got[1]
 
 
 async def test_nothing_is_lost(
