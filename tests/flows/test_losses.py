@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,13 +23,19 @@ document: {dsl: '1.0.3', namespace: test, name: endless, version: '1.0.0'}
 do:
   - turn: {set: '${ [limit(1; repeat(1) | select(false))] }'}
 """
+BESIDE = """
+document: {dsl: '1.0.3', namespace: test, name: beside, version: '1.0.0'}
+do:
+  - a: {call: newer, with: {n: '${ .n }'}}
+  - b: {call: ping, with: {n: '${ .n }'}}
+"""
 
 
 @pytest.fixture
 def environment(tools: str, request: pytest.FixtureRequest) -> dict[str, str]:
     """The trivial tools and a clock in a hurry; a test adds its own settings by parameter."""
     settings = {
-        "TENDRIL_TOOLS": tools,
+        "TENDRIL_TOOLS": os.pathsep.join([tools, str(Path(__file__).parent / "tools")]),
         "TENDRIL_REQUEST_GRACE": "0.3",
         "TENDRIL_REQUEST_LIMIT": "3",
         "TENDRIL_SWEEP_INTERVAL": "0.2",
@@ -66,3 +74,15 @@ async def test_an_endless_expression_faults_its_task_alone(platform: LocalPlatfo
     _, run = await platform.api("GET", f"/runs/{endless['id']}")
     assert run["error"]["type"].endswith("/expression")
     assert "longer than" in run["error"]["detail"]
+
+
+async def test_a_host_of_another_version_leaves_the_next_step_to_others(
+    platform: LocalPlatform,
+) -> None:
+    """What a newer host recorded is advanced by `flow` at its next sweep, not a lease later."""
+    await platform.deploy(BESIDE)
+    run = await platform.run("test/beside", {"n": 1}, wait=10)
+    assert (run["status"], run["output"]) == ("completed", {"n": 3}), run
+    _, told = await platform.api("GET", f"/runs/{run['id']}/history")
+    kinds = [entry["kind"] for entry in told["history"]]
+    assert kinds.count("task.completed") == 2

@@ -21,4 +21,9 @@ def _flaw() -> str:
     return ""
 
 
+def confined() -> bool:
+    """Return whether this machine can."""
+    return not _flaw()
+
+
 needs_confinement = pytest.mark.skipif(bool(_flaw()), reason=_flaw() or "it can")
