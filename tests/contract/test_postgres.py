@@ -20,6 +20,7 @@ from tests.support.postgres import Postgres
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ async def reason(ledger: PostgresLedger) -> str:
     return str(failure.value)
 
 
-def test_the_default_start_loads_no_driver() -> None:
+def test_the_default_start_loads_no_driver(tmp_path: Path) -> None:
     """A host on SQLite imports neither psycopg nor the migration library: its memory is kept."""
     code = (
         "import sys, functions.host.serve\n"
@@ -66,7 +67,7 @@ def test_the_default_start_loads_no_driver() -> None:
         "open_ledger('sqlite:///' + sys.argv[1])\n"
         "print(*{'psycopg', 'psycopg_pool', 'yoyo'} & set(sys.modules))"
     )
-    command = [sys.executable, "-c", code, "/dev/shm/none.db"]
+    command = [sys.executable, "-c", code, str(tmp_path / "ledger.db")]
     assert not subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 

@@ -101,6 +101,13 @@ EACH = flow("""
       do:
         - a: {call: ping, with: {n: '${ $item }'}}
 """)
+TURNS = flow("""
+  - f:
+      for: {in: '${ [1, 2] }'}
+      metadata: {tendril: {concurrency: 1}}
+      do:
+        - a: {call: ping, with: {n: '${ $item }'}}
+""")
 EVENTS: dict[str, list[Message]] = {
     "listen": [event("x", 1), event("y", 2)],
     "loop": [event("x", 1), event("x", 2)],
@@ -120,6 +127,7 @@ FLOWS: dict[str, tuple[str, list[object]]] = {
     "late": (LATE, [{"n": 1}, {"n": 100}]),
     "early": (EARLY, [[{"n": 1}]]),
     "each": (EACH, [[{"n": 2}, {"n": 3}, {"n": 4}]]),
+    "turns": (TURNS, [[{"n": 2}, {"n": 3}]]),
 }
 """Flows, and what they may give."""
 MISHAPS = {
@@ -133,6 +141,7 @@ QUICK = [
     *[("sequence", mishap) for mishap in MISHAPS],
     *[("timers", mishap) for mishap in MISHAPS],
     *[("child", mishap) for mishap in MISHAPS],
+    *[("turns", mishap) for mishap in MISHAPS],
     ("each", "a loss"),
     ("alone", "a crash"),
     ("compete", "a crash"),
@@ -143,12 +152,14 @@ QUICK = [
 THOROUGH = [
     *[
         (name, mishap)
-        for name in ("compete", "join", "alone", "each")
+        for name in ("compete", "join", "alone")
         for mishap in MISHAPS
         if (name, mishap) not in QUICK
     ],
     *[(name, mishap) for name in ("listen", "loop") for mishap in ("a duplicate", "a loss")],
     ("listen", "a crash"),
+    ("each", "a crash"),
+    ("each", "a duplicate"),
     *[("early", mishap) for mishap in MISHAPS if mishap != "a crash"],
 ]
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def environment(tools: str) -> dict[str, str]:
-    """The platform knows the trivial tools."""
-    return {"TENDRIL_TOOLS": tools}
+    """The platform knows the trivial tools; its own retries take no time to speak of."""
+    return {"TENDRIL_TOOLS": tools, "TENDRIL_RETRY_DELAY": "0.05"}
 
 
 def flow(name: str, body: str) -> str:
