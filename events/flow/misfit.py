@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import jsonschema_rs
 
+from events.pointer import plain
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -101,7 +103,7 @@ def target(schema: Schema, reference: str) -> Schema:
         return True
     part: Schema = schema
     for token in reference[1:].split("/")[1:]:
-        key = token.replace("~1", "/").replace("~0", "~")
+        key = plain(token)
         if not isinstance(part, dict) or key not in part:
             return True
         part = part[key]

@@ -12,6 +12,7 @@ from typing import Any, Final
 import jsonschema_rs
 
 from events.errors import ErrorType, Problem, TendrilError, ToolError
+from events.pointer import escaped
 
 Json = Any
 
@@ -72,8 +73,4 @@ def _why(error: Exception) -> str:
 
 
 def _pointer(error: jsonschema_rs.ValidationError) -> str:
-    return "".join(f"/{_escaped(part)}" for part in error.instance_path)
-
-
-def _escaped(part: str | int) -> str:
-    return str(part).replace("~", "~0").replace("/", "~1")
+    return "".join(f"/{escaped(part)}" for part in error.instance_path)

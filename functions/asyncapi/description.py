@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from events.errors import ErrorType, ToolError
 from events.flow.finding import did_you_mean
+from events.pointer import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +55,7 @@ class Description:
         if not reference.startswith("#/"):
             raise unfit(f"the reference '{reference}' leaves the AsyncAPI document; bundle it")
         for part in reference[2:].split("/"):
-            name = part.replace("~1", "/").replace("~0", "~")
+            name = plain(part)
             if not isinstance(node, dict) or name not in node:
                 raise unfit(f"the AsyncAPI document has nothing at '{reference}'")
             node = node[name]

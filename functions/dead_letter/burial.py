@@ -69,8 +69,7 @@ class Burial:
 
     async def _act(self, letter: Letter, hop: Hop, work: Work) -> None:
         run, task = work.run, work.task
-        flow = f"{run.namespace}/{run.name}:{run.version}"
-        letter = replace(letter, run=run.id, instance=task.instance, tool=task.tool, flow=flow)
+        letter = replace(letter, run=run.id, instance=task.instance, tool=task.tool, flow=run.flow)
         await self._ledger.add_letter(letter)
         if task.state is TaskState.CLOSED and hop.event_id == task.event_id:
             await self._emit_again(letter, work)

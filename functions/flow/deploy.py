@@ -44,7 +44,7 @@ async def deploy(platform: Platform, text: str) -> tuple[FlowRow, bool]:
         raise Refused(
             409,
             "Version exists",
-            f"{row.namespace}/{row.name}:{row.version} is deployed with other content; versions "
+            f"{row.called} is deployed with other content; versions "
             "are immutable: raise document.version and deploy again",
         )
     if answer == "same":

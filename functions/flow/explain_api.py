@@ -105,7 +105,7 @@ def _view(
     together: int = 1,
 ) -> WaiterView:
     return WaiterView(
-        flow=f"{one.row.namespace}/{one.row.name}:{one.row.version}",
+        flow=one.row.called,
         waits=waits,
         filter=wanted.definition(),
         matches=values is not None,

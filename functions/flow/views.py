@@ -210,7 +210,7 @@ async def run_view(row: RunRow, blobs: Blobs) -> RunView:
     """Show a run with its values loaded."""
     return RunView(
         id=row.id,
-        flow=f"{row.namespace}/{row.name}:{row.version}",
+        flow=row.flow,
         status=row.status,
         input=await blobs.unpack(row.input),
         output=await blobs.unpack(row.output) if row.output is not None else None,
@@ -271,7 +271,7 @@ def _spend_view(spend: Spend) -> SpendView:
 def _child_view(row: RunRow) -> ChildView:
     return ChildView(
         run=row.id,
-        flow=f"{row.namespace}/{row.name}:{row.version}",
+        flow=row.flow,
         status=row.status,
         instance=row.caller,
         awaited=row.awaited,

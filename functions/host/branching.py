@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import orjson
 
 from events.flow.steps import Dormant, ScopeCompleted, ScopeFaulted
-from events.vocabulary import hop_id
 from functions.host.ledger.claims import turn_of
-from functions.host.ledger.rows import ForkRow, Join, TaskRow, TaskState
+from functions.host.ledger.rows import ForkRow, Join, TaskState
+from functions.host.ledger.toolless import toolless
 from functions.host.outcomes import Outcome
 
 if TYPE_CHECKING:
     from events.flow.steps import Branch, Fork, Step
     from functions.host.blobs import Blobs
-    from functions.host.ledger.rows import RunRow
+    from functions.host.ledger.rows import RunRow, TaskRow
     from functions.host.transitions import Settled
 
 JOINED = ""
@@ -59,10 +59,7 @@ async def join_of(branch: Branch, status: object, about: Settled, blobs: Blobs) 
     else:
         return None
     fork = replace(
-        _recorded(about),
-        instance=branch.fork,
-        scope=branch.parent,
-        event_id=hop_id(run.id, branch.fork, 1),
+        _recorded(about, branch.fork, branch.parent),
         outcome=JOINED if told is None else await blobs.pack(told.to_json(), run.id),
     )
     output = None
@@ -76,23 +73,8 @@ def due_turn(branch: Branch, about: Settled) -> TaskRow:
     return turn_of(_recorded(about), branch.scope)
 
 
-def _recorded(about: Settled) -> TaskRow:
+def _recorded(about: Settled, instance: str = "", scope: str = "") -> TaskRow:
     """Return a row that has an outcome from the start; whoever made it settles it."""
-    return TaskRow(
-        run=about.run.id,
-        instance="",
-        scope="",
-        reference="",
-        tool="",
-        major=0,
-        version="",
-        attempt=1,
-        edition=0,
-        event_id="",
-        cause=about.task.event_id if about.task else "",
-        input="null",
-        input_digest="",
-        state=TaskState.RECORDED,
-        due_at=about.now + about.grace,
-        requested_at=about.now,
-    )
+    due = about.now + about.grace
+    row = toolless(about.run.id, instance, scope, TaskState.RECORDED, at=about.now, due_at=due)
+    return replace(row, cause=about.task.event_id if about.task else "")

@@ -76,7 +76,7 @@ def letter_of(run: RunRow, failed: Work | None, problem: Problem, now: float) ->
         run=run.id,
         instance=instance,
         tool=(task.tool or None) if task else None,
-        flow=f"{run.namespace}/{run.name}:{run.version}",
+        flow=run.flow,
     )
 
 

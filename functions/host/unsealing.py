@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from events.errors import ErrorType, ToolError
 from events.flow.expressions import ExpressionError, program
 from events.flow.late import AUTHORIZATION, MEMBER, SECRETS, Late, late
+from events.pointer import plain
 from functions.host.secrets import Keyring, SecretMissingError
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ async def _authorization(policy: Json, context: Context) -> dict[str, Json]:
 
 def _at(value: Json, pointer: str) -> Json:
     for part in pointer.split("/")[1:]:
-        value = value[int(part) if isinstance(value, list) else _name(part)]
+        value = value[int(part) if isinstance(value, list) else plain(part)]
     return value
 
 
@@ -109,9 +110,5 @@ def _put(value: Json, path: list[str], new: Json) -> Json:
     if isinstance(value, list):
         index = int(path[0])
         return [*value[:index], _put(value[index], path[1:], new), *value[index + 1 :]]
-    name = _name(path[0])
+    name = plain(path[0])
     return value | {name: _put(value[name], path[1:], new)}
-
-
-def _name(part: str) -> str:
-    return part.replace("~1", "/").replace("~0", "~")

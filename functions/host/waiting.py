@@ -9,8 +9,8 @@ import orjson
 
 from events.flow.advance.tasks.listen import listener
 from events.flow.listening import correlation, shape_of
-from events.vocabulary import hop_id
-from functions.host.ledger.rows import Subscription, TaskRow, TaskState
+from functions.host.ledger.rows import Subscription, TaskState
+from functions.host.ledger.toolless import toolless
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -18,38 +18,22 @@ if TYPE_CHECKING:
     from events.flow.steps import Step, TimerRequest
     from events.flow.steps import Subscription as Listening
     from functions.host.blobs import Blobs
-    from functions.host.ledger.rows import RunRow
+    from functions.host.ledger.rows import RunRow, TaskRow
     from functions.host.transitions import Settled
 
 
 def timer_row(timer: TimerRequest, about: Settled, scope: str) -> TaskRow:
     """Return the row of a timer; its input is its length in seconds."""
     due = timer.due.timestamp()
-    row = _toolless(timer.instance, timer.reference, about, scope, due=due)
+    row = _waits(timer.instance, timer.reference, about, scope, due=due)
     return replace(row, input=orjson.dumps(due - about.now).decode())
 
 
-def _toolless(instance: str, reference: str, about: Settled, scope: str, *, due: float) -> TaskRow:
+def _waits(instance: str, reference: str, about: Settled, scope: str, *, due: float) -> TaskRow:
     """Return the row of what waits for something, but for no tool."""
     run, task = about.run, about.task
-    return TaskRow(
-        run=run.id,
-        instance=instance,
-        scope=scope,
-        reference=reference,
-        tool="",
-        major=0,
-        version="",
-        attempt=1,
-        edition=0,
-        event_id=hop_id(run.id, instance, 1),
-        cause=task.event_id if task else "",
-        input="null",
-        input_digest="",
-        state=TaskState.WAITING,
-        due_at=due,
-        requested_at=about.now,
-    )
+    row = toolless(run.id, instance, scope, TaskState.WAITING, at=about.now, due_at=due)
+    return replace(row, reference=reference, cause=task.event_id if task else "")
 
 
 async def listen_rows(
@@ -60,7 +44,7 @@ async def listen_rows(
     for each in step.subscriptions:
         waited.setdefault((each.instance, each.reference), []).append(each.shown())
     for (instance, reference), shown in waited.items():
-        row = _toolless(instance, reference, about, scope, due=about.now)
+        row = _waits(instance, reference, about, scope, due=about.now)
         packed = await blobs.pack(shown, about.run.id)
         yield replace(row, state=TaskState.LISTENING, input=packed)
 

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from events.errors import ErrorType, ToolError
 from events.flow.finding import did_you_mean
+from events.pointer import plain
 from functions.host.web.structured import loaded
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Description:
             raise unfit(f"the reference '{reference}' leaves the OpenAPI document; bundle it first")
         node: Any = self.root
         for part in reference[2:].split("/"):
-            name = unquote(part).replace("~1", "/").replace("~0", "~")
+            name = plain(unquote(part))
             if not isinstance(node, dict) or name not in node:
                 raise unfit(f"the OpenAPI document has nothing at '{reference}'")
             node = node[name]

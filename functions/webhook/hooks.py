@@ -19,6 +19,7 @@ from pydantic.alias_generators import to_camel
 
 from events import source as yaml
 from events.envelope import EnvelopeError, create
+from events.pointer import escaped
 
 RESERVED: Final = ("dev.tendril.", "io.serverlessworkflow.")
 """Types that only the platform itself may send; a delivery never has one."""
@@ -78,7 +79,7 @@ class Hook(BaseModel):
             return []
         found = []
         for error in self._validator.iter_errors(value):
-            pointer = "".join(f"/{_escaped(step)}" for step in error.instance_path)
+            pointer = "".join(f"/{escaped(step)}" for step in error.instance_path)
             found.append({"field": pointer, "message": error.message})
             if len(found) == _SHOWN:
                 break
@@ -135,7 +136,3 @@ def _compiled(schema: dict[str, Any] | bool | None) -> Any:
 
 def _no_fetching(reference: str) -> Any:
     raise ValueError(f"{reference} is not in this schema, and schemas are never fetched")
-
-
-def _escaped(step: str | int) -> str:
-    return str(step).replace("~", "~0").replace("/", "~1")

@@ -6,6 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from events.pointer import plain
 from knative.cli.console import Styled
 from knative.cli.measures import amount, elapsed, milliseconds
 
@@ -76,7 +77,7 @@ def _name(hop: Hop) -> str:
     """Return what people call a hop: its task's name, the visit where it is not the first."""
     if hop["kind"] == "steered" and not hop["task"]:
         return "run"
-    name = str(hop["task"]).rpartition("/")[2].replace("~1", "/").replace("~0", "~")
+    name = plain(str(hop["task"]).rpartition("/")[2])
     visit = _VISIT.search(hop["instance"].partition("@")[0])
     _, timed, what = hop["instance"].partition("~")
     if timed and hop["kind"] == "timer":

@@ -9,6 +9,7 @@ from events.flow import expressions
 from events.flow.advance.arguments import bindings, runner
 from events.flow.expressions import NOW
 from events.flow.late import AUTHORIZATION, SECRETS, Late, late, secret_names
+from events.pointer import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,7 +97,7 @@ def _lefts(value: Json, pointer: str) -> Iterator[tuple[str, Left]]:
         yield pointer, value
     elif isinstance(value, dict):
         for name, inner in value.items():
-            yield from _lefts(inner, f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}")
+            yield from _lefts(inner, f"{pointer}/{escaped(name)}")
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             yield from _lefts(inner, f"{pointer}/{index}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from events.flow.syntax.composite import DoTask, ForkTask, ForTask, TryTask
 from events.flow.syntax.listen import ListenTask
+from events.pointer import escaped, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,12 +24,12 @@ if TYPE_CHECKING:
 
 def child(tasks: str, index: int, name: str) -> str:
     """Return the reference of the task `name` at `index` of the list at the pointer `tasks`."""
-    return f"{tasks}/{index}/{_escaped(name)}"
+    return f"{tasks}/{index}/{escaped(name)}"
 
 
 def function_reference(name: str) -> str:
     """Return the reference of the task that is the function `name`."""
-    return f"/use/functions/{_escaped(name)}"
+    return f"/use/functions/{escaped(name)}"
 
 
 def extension_reference(index: int, name: str) -> str:
@@ -38,7 +39,7 @@ def extension_reference(index: int, name: str) -> str:
 
 def name_of(reference: str) -> str:
     """Return the name in a task reference."""
-    return _plain(reference.rsplit("/", 1)[-1])
+    return plain(reference.rsplit("/", 1)[-1])
 
 
 def task_at(flow: Flow, reference: str) -> TaskBase:
@@ -79,7 +80,7 @@ def _outermost(flow: Flow, first: str, steps: Iterator[str]) -> TaskList:
 
 
 def _function(flow: Flow, name: str) -> TaskBase:
-    task = flow.function(_plain(name))
+    task = flow.function(plain(name))
     assert task is not None, f"no function {name}"
     return task
 
@@ -99,11 +100,3 @@ def _list_in(task: TaskBase, steps: Iterator[str]) -> TaskList:
         return (task.foreach and task.foreach.do) or ()
     assert isinstance(task, DoTask | ForTask)
     return task.do
-
-
-def _escaped(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")
-
-
-def _plain(name: str) -> str:
-    return name.replace("~1", "/").replace("~0", "~")

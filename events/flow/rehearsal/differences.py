@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from events.pointer import escaped
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -39,7 +41,7 @@ def differences(
     if isinstance(expected, dict) and isinstance(found, dict):
         names = expected if partly else {**expected, **found}
         for name in names:
-            below = f"{at}/{name.replace('~', '~0').replace('/', '~1')}"
+            below = f"{at}/{escaped(name)}"
             pair = expected.get(name, ABSENT), found.get(name, ABSENT)
             yield from differences(*pair, partly=partly, at=below)
     elif isinstance(expected, list) and isinstance(found, list):

@@ -96,9 +96,7 @@ def turn_of(template: TaskRow, scope: str) -> TaskRow:
     """Return the row that lets the branch in a scope begin: whoever settles it begins it."""
     instance = f"~turn@{scope}"
     event_id = hop_id(template.run, instance, 1)
-    return replace(
-        template, instance=instance, scope=scope, event_id=event_id, input="null", outcome=TURN
-    )
+    return replace(template, instance=instance, scope=scope, event_id=event_id, outcome=TURN)
 
 
 def woken(task: TaskRow, now: float, grace: float) -> TaskRow:
@@ -148,8 +146,7 @@ def revivable(waiting: Work, child: RunRow) -> bool:
 
 def cancelled(child: RunRow) -> str:
     """Return what the parent of a run that was cancelled is told; it is short, so packed as is."""
-    flow = f"{child.namespace}/{child.name}:{child.version}"
-    detail = f"run {child.id} of {flow} was cancelled"
+    detail = f"run {child.id} of {child.flow} was cancelled"
     problem = Problem(ErrorType.RUNTIME, 500, "Run cancelled", detail)
     return orjson.dumps(Outcome(problem=problem).to_json()).decode()
 

@@ -72,6 +72,11 @@ class FlowRow:
     imports: dict[str, Any] = field(default_factory=dict)
     """What it refers to elsewhere, as it was then: `events.flow.syntax.imports.Imports`."""
 
+    @property
+    def called(self) -> str:
+        """What people call it: `namespace/name:version`."""
+        return f"{self.namespace}/{self.name}:{self.version}"
+
 
 @dataclass(frozen=True, slots=True)
 class Door:
@@ -210,6 +215,11 @@ class RunRow:
     """Whether this row is all that the ledger keeps of it."""
     budget: str | None = None
     """The run whose budget it draws on: its own id, that of one above it, or none."""
+
+    @property
+    def flow(self) -> str:
+        """What people call its flow: `namespace/name:version`."""
+        return f"{self.namespace}/{self.name}:{self.version}"
 
 
 @dataclass(frozen=True, slots=True)

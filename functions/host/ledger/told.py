@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from events.vocabulary import hop_id, identify
-from functions.host.ledger.rows import Gathered, TaskRow, TaskState
+from events.vocabulary import identify
+from functions.host.ledger.rows import Gathered, TaskState
+from functions.host.ledger.toolless import toolless
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from functions.host.ledger.rows import Subscription
+    from functions.host.ledger.rows import Subscription, TaskRow
 
 
 def told(to: Subscription, event: str, outcome: str, at: float) -> TaskRow:
@@ -19,25 +21,8 @@ def told(to: Subscription, event: str, outcome: str, at: float) -> TaskRow:
     It is due at once, the earlier event first.
     """
     instance = f"{to.instance}~{event}"
-    return TaskRow(
-        run=to.run,
-        instance=instance,
-        scope=to.scope,
-        reference=to.reference,
-        tool="",
-        major=0,
-        version="",
-        attempt=1,
-        edition=0,
-        event_id=hop_id(to.run, instance, 1),
-        cause="",
-        input="null",
-        input_digest="",
-        state=TaskState.RECORDED,
-        due_at=at,
-        outcome=outcome,
-        requested_at=at,
-    )
+    row = toolless(to.run, instance, to.scope, TaskState.RECORDED, at=at, due_at=at)
+    return replace(row, reference=to.reference, outcome=outcome)
 
 
 def listen_of(instance: str) -> str:

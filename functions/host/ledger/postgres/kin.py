@@ -108,8 +108,7 @@ async def adopt(
     if work is None or not asked or work.run.status is not RunStatus.RUNNING:
         return False
     await tasks.update(db, adopted(work.task, outcome, first.at))
-    flow = f"{child.namespace}/{child.name}:{child.version}"
-    detail = {"run": child.id, "flow": flow, "awaited": child.awaited}
+    detail = {"run": child.id, "flow": child.flow, "awaited": child.awaited}
     entry = Entry("child.started", first.at, work.task.reference, work.task.instance, detail)
     await runs.append(db, work.run.id, [entry])
     await runs.open_run(db, child, first)
