@@ -183,19 +183,19 @@ class Settings(BaseSettings):
     )
 
     chunk_size: int = Field(
-        default=200, ge=32, le=400, description="Most tokens in a passage; the model reads 512."
+        default=200, ge=32, le=400, description="most tokens in a passage; the model reads 512"
     )
     threads: int = Field(
-        default=0, ge=0, le=256, description="Threads that embed; 0 takes one per processor."
+        default=0, ge=0, le=256, description="threads that embed; 0 takes one per processor"
     )
     max_document_bytes: int = Field(
-        default=20 * 1024 * 1024, ge=1, description="Largest document accepted, in bytes."
+        default=20 * 1024 * 1024, ge=1, description="largest document accepted, in bytes"
     )
     parse_seconds: float = Field(
-        default=60.0, gt=0, description="Longest that reading one document may take."
+        default=60.0, gt=0, description="longest that reading one document may take"
     )
     parse_memory_bytes: int = Field(
         default=1024 * 1024 * 1024,
         ge=128 * 1024 * 1024,
-        description="Most memory that reading one document may take.",
+        description="most memory that reading one document may take",
     )

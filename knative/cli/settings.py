@@ -21,8 +21,8 @@ class Settings(BaseSettings):
 
     url: str | None = Field(
         default=None,
-        description="The platform that the commands talk to; without it the one in ./.tendril, "
-        "else http://127.0.0.1:8080.",
+        description="the platform that the commands talk to; without it the one in ./.tendril, "
+        "else http://127.0.0.1:8080",
     )
 
 

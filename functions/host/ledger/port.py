@@ -152,8 +152,8 @@ class Runs(Protocol):
     async def done_with(self, before: float, limit: int) -> list[str]:
         """Return runs that ended by `before` and that nothing can happen to any more.
 
-        They have no open dead letter, nothing to send, started no run that is not archived, and no
-        run that goes on takes results over from them.
+        They have no open dead letter and nothing to send, and every run that they started, or that
+        takes results over from them, is archived.
         """
 
     async def archive(self, run_id: str, before: float) -> bool:
