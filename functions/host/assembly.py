@@ -18,6 +18,7 @@ from functions.host.objects import open_store
 from functions.host.settle import Settler
 from functions.host.shared import Shared
 from functions.host.sink import Sink
+from functions.host.states import States
 from functions.host.stepping import Stepper
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ async def opened(settings: Settings) -> AsyncIterator[Platform]:
     deployments = Deployments(ledger)
     stepper = Stepper(
         Shared(ledger, blobs),
+        States(ledger, blobs),
         blobs,
         deployments,
         jq,

@@ -171,7 +171,7 @@ class Settler:
             except RetryableError:
                 raise  # the object store is out: whoever asks again may find it
             except (StaleSignal, ToolError) as error:
-                written = await self._stepper.impossible(work, scope[1], error)
+                written = await self._stepper.impossible(work, scope, error)
             if written is None:
                 return None, NOTHING
             if opened := await self._commit(work.run, written):

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from functions.host.ledger.rows import RunRow, TaskRow, Transition, Work
     from functions.host.outcomes import Outcome
     from functions.host.shared import Shared
+    from functions.host.states import States
 
     Advance = Callable[[Flow, State | None, Signal, Facts], Awaitable[Step]]
 
@@ -45,6 +46,7 @@ class Stepper:
     def __init__(
         self,
         shared: Shared,
+        states: States,
         blobs: Blobs,
         deployments: Deployments,
         jq: JqPool,
@@ -54,7 +56,7 @@ class Stepper:
         max_steps: int,
         limits: Limits = NONE,
     ) -> None:
-        self._shared, self._blobs = shared, blobs
+        self._shared, self._states, self._blobs = shared, states, blobs
         self._deployments, self._jq = deployments, jq
         self._clock, self._grace, self._max_steps = clock, grace, max_steps
         self._limits = limits
@@ -68,7 +70,7 @@ class Stepper:
             step = await self._step(run, None, Start(), run.started_at, self._advance_here)
         except NotYetError:
             step = await self._step(run, None, Start(), run.started_at, self._advance_in_thread)
-        written = await self._transition(step, run, None, 0, run.started_at)
+        written = await self._transition(step, run, None, ("", 0), run.started_at)
         return run, replace(written, budget=budget)
 
     async def at_once(self, work: Work, outcome: Outcome, scope: Scope) -> Transition:
@@ -97,14 +99,13 @@ class Stepper:
         advance_: Advance,
         blame: Work | None = None,
     ) -> Transition:
-        packed, rev = scope
-        state = await self._blobs.unpack(packed)
+        state = await self._unpacked(work, scope)
         now = self._clock()
         signal = outcome.signal(work.task.instance)
         step = await self._step(work.run, state, signal, now, advance_)
-        about = await self._settled(work.run, work.task, rev, now)
+        about = await self._settled(work.run, work.task, scope, now)
         about = replace(about, figures=outcome.figures, problem=outcome.problem, blame=blame)
-        return await transition(step, about, self._blobs)
+        return await transition(step, about, self._blobs, self._states)
 
     async def fire(self, work: Work, scope: Scope) -> Transition:
         """Return what a timer that is due writes; StaleSignal: the scope has moved on."""
@@ -115,25 +116,23 @@ class Stepper:
         return await self._told(work, scope, Turn(work.task.instance))
 
     async def _told(self, work: Work, scope: Scope, signal: Signal) -> Transition:
-        packed, rev = scope
-        state, now = await self._blobs.unpack(packed), self._clock()
+        state, now = await self._unpacked(work, scope), self._clock()
         step = await self._step(work.run, state, signal, now, self._advance_in_thread)
-        return await self._transition(step, work.run, work.task, rev, now)
+        return await self._transition(step, work.run, work.task, scope, now)
 
     async def unheard(self, work: Work, scope: Scope) -> Transition:
         """Return what it writes that a listen is over which was told of an event: nothing more."""
-        packed, rev = scope
-        step = Step(await self._blobs.unpack(packed), Running())
-        return await self._transition(step, work.run, work.task, rev, self._clock())
+        step = Step(await self._unpacked(work, scope), Running())
+        return await self._transition(step, work.run, work.task, scope, self._clock())
 
-    async def impossible(self, work: Work, rev: int, error: Exception) -> Transition:
+    async def impossible(self, work: Work, scope: Scope, error: Exception) -> Transition:
         """Return the fault of a run that cannot go on.
 
         Its state does not know the task that the ledger has out, or cannot be read; it stays as
         it is.
         """
         step = _broken({}, error)
-        return await self._transition(step, work.run, work.task, rev, self._clock())
+        return await self._transition(step, work.run, work.task, scope, self._clock())
 
     def close(self) -> None:
         """Let the threads go."""
@@ -144,14 +143,22 @@ class Stepper:
         step: Step,
         run: RunRow,
         task: TaskRow | None,
-        rev: int,
+        scope: Scope,
         now: float,
     ) -> Transition:
-        return await transition(step, await self._settled(run, task, rev, now), self._blobs)
+        about = await self._settled(run, task, scope, now)
+        return await transition(step, about, self._blobs, self._states)
 
-    async def _settled(self, run: RunRow, task: TaskRow | None, rev: int, now: float) -> Settled:
+    async def _settled(
+        self, run: RunRow, task: TaskRow | None, scope: Scope, now: float
+    ) -> Settled:
         deployed = await self._deployments.get(run.digest)
-        return Settled(run, deployed, task, rev, now, self._grace)
+        packed, rev = scope
+        return Settled(run, deployed, task, rev, now, self._grace, before=packed)
+
+    async def _unpacked(self, work: Work, scope: Scope) -> State:
+        packed, _ = scope
+        return await self._states.unpack(work.run.id, work.task.scope, packed)
 
     async def _step(
         self, run: RunRow, state: State | None, signal: Signal, now: float, advance_: Advance

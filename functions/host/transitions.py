@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from functions.host.blobs import Blobs
     from functions.host.deployed import Deployed
     from functions.host.ledger.rows import ForkRow
+    from functions.host.states import States
 
 ROOT = ""
 """The scope a run starts in."""
@@ -52,6 +53,8 @@ class Settled:
     """What the attempt took whose outcome this follows."""
     problem: Problem | None = None
     """The error that the task ended with."""
+    before: str = ""
+    """The packed state that this takes the place of."""
     blame: Work | None = None
     """The task of a branch or of a child run whose fault this follows: its dead letter is about
     that one."""
@@ -70,7 +73,7 @@ class Settled:
         return self.task.scope if self.task else ROOT
 
 
-async def transition(step: Step, about: Settled, blobs: Blobs) -> Transition:
+async def transition(step: Step, about: Settled, blobs: Blobs, states: States) -> Transition:
     """Return everything that one step writes."""
     run, task, status = about.run, about.task, step.status
     output = error = join = ended = None
@@ -81,11 +84,12 @@ async def transition(step: Step, about: Settled, blobs: Blobs) -> Transition:
     elif isinstance(status, ScopeFaulted):
         ended, error = RunStatus.FAULTED, status.problem.to_json()
     made = [each async for each in _made(step, about, about.scope, blobs)]
+    state = states.pack(step.state, about.before)
     return Transition(
         run=run.id,
         scope=about.scope,
         expected_rev=about.rev,
-        state=await blobs.pack(step.state, run.id),
+        state=state.text,
         at=about.now,
         closes=task.instance if task else None,
         token=task.token if task else 0,
@@ -108,6 +112,8 @@ async def transition(step: Step, about: Settled, blobs: Blobs) -> Transition:
         subscriptions=tuple([row for each in made for row in each.subscriptions]),
         consumed=tuple((each.listener, each.event) for each in step.consumed),
         deaf=step.deaf,
+        keeps=state.keeps,
+        drops=state.drops,
     )
 
 

@@ -32,6 +32,7 @@ from functions.host.outcomes import RetryPolicy
 from functions.host.settings import Settings
 from functions.host.settle import Settler
 from functions.host.shared import Shared
+from functions.host.states import States
 from functions.host.stepping import Stepper
 from functions.host.tool import Tool, tool
 
@@ -211,7 +212,8 @@ def raised(
     for flow in flows:
         deployments._known[flow.digest] = _deployed(flow)
     shared, grace = Shared(ledger, blobs), SETTINGS.request_grace
-    stepper = Stepper(shared, blobs, deployments, jq, now, grace=grace, max_steps=1000)
+    states = States(ledger, blobs)
+    stepper = Stepper(shared, states, blobs, deployments, jq, now, grace=grace, max_steps=1000)
     stepper._threads = cast("Any", Inline())  # threads are no one's choice
     emitter = Emitter(ledger, blobs, cast("Any", sink))
     settler = Settler(ledger, blobs, stepper, emitter, now, lease=SETTINGS.lease, soon=0.0)

@@ -122,6 +122,9 @@ class Runs(Protocol):
     async def scope(self, run_id: str, scope: str) -> tuple[str, int]:
         """Return a scope's packed state and its revision."""
 
+    async def parts(self, run_id: str, scope: str, digests: Sequence[str]) -> dict[str, str]:
+        """Return those parts of a scope's state that it still has, by their digests."""
+
     async def outputs(self, run_id: str, fork: str) -> list[str]:
         """Return the packed outputs of a fork's branches, in their order."""
 

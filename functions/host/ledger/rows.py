@@ -469,3 +469,7 @@ class Transition:
     """What the run may use, when it begins with this."""
     charge: Charge | None = None
     """What the task used, when this writes its outcome too."""
+    keeps: tuple[tuple[str, str], ...] = ()
+    """Parts of the state that lie beside it and are new: each one's digest and JSON."""
+    drops: tuple[str, ...] = ()
+    """The digests of those that the state has no longer."""

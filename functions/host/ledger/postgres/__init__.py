@@ -20,6 +20,7 @@ from functions.host.ledger.postgres import (
     letters,
     listens,
     origins,
+    parts,
     retention,
     runs,
     tasks,
@@ -141,6 +142,9 @@ class PostgresLedger:
 
     async def scope(self, run_id: str, scope: str) -> tuple[str, int]:
         return await self._read(lambda db: runs.scope(db, run_id, scope))
+
+    async def parts(self, run_id: str, scope: str, digests: Sequence[str]) -> dict[str, str]:
+        return await self._read(lambda db: parts.read(db, run_id, scope, digests))
 
     async def outputs(self, run_id: str, fork: str) -> list[str]:
         return await self._read(lambda db: runs.outputs(db, run_id, fork))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from functions.host.ledger.claims import turn_of
 from functions.host.ledger.fanning import FORK, SCOPE, fork_rows, scope_rows
-from functions.host.ledger.postgres import kin, tasks
+from functions.host.ledger.postgres import kin, parts, tasks
 
 if TYPE_CHECKING:
     from functions.host.ledger.postgres.connections import Database
@@ -41,6 +41,7 @@ async def join(db: Database, step: Transition, join: Join) -> None:
             "WHERE run = %s AND scope = %s",
             (step.state, join.output, step.run, step.scope),
         )
+        await parts.swap(db, step)
     told = await db.execute(
         "UPDATE forks SET open = CASE WHEN %s THEN 0 ELSE open - 1 END "
         "WHERE run = %s AND fork = %s AND open > 0 RETURNING open",
@@ -85,7 +86,7 @@ async def shut(db: Database, run_id: str, fork: str, prefix: str, at: float) -> 
         "AND state <> 'closed'",
         bounds,
     )
-    for table in ("scopes", "forks", "subscriptions"):
+    for table in ("scopes", "parts", "forks", "subscriptions"):
         await db.execute(f"DELETE FROM {table} WHERE {_WITHIN}", bounds)  # noqa: S608 - our own names
     await db.execute("DELETE FROM forks WHERE run = %s AND fork = %s", (run_id, fork))
 

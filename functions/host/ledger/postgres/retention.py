@@ -25,7 +25,8 @@ _HEARD: Final = (
 )
 """Notes with an event itself that it was heard, where nobody waits for it as one of a set."""
 _DETAILS: Final = (
-    "tasks", "scopes", "forks", "history", "letters", "subscriptions", "consumed", "reservations",
+    "tasks", "scopes", "parts", "forks", "history", "letters", "subscriptions", "consumed",
+    "reservations",
 )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from functions.host.ledger.postgres import budgets, forks, kin, letters, listens, tasks
+from functions.host.ledger.postgres import budgets, forks, kin, letters, listens, parts, tasks
 from functions.host.ledger.postgres.schema import RUN
 from functions.host.ledger.rows import Entry, RunRow, RunStatus
 
@@ -162,6 +162,7 @@ async def _apply(db: Database, step: Transition) -> None:
                 "UPDATE scopes SET state = %s, rev = rev + 1 WHERE run = %s AND scope = %s",
                 (step.state, step.run, step.scope),
             )
+            await parts.swap(db, step)
         else:
             await forks.join(db, step, step.join)
         await forks.begin(db, step)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from functions.host.ledger.claims import turn_of
 from functions.host.ledger.fanning import FORK, SCOPE, fork_rows, scope_rows
-from functions.host.ledger.sqlite import kin, tasks
+from functions.host.ledger.sqlite import kin, parts, tasks
 
 if TYPE_CHECKING:
     import sqlite3
@@ -41,6 +41,7 @@ def join(db: sqlite3.Connection, step: Transition, join: Join) -> None:
             "UPDATE scopes SET state = ?, rev = rev + 1, output = ? WHERE run = ? AND scope = ?",
             (step.state, join.output, step.run, step.scope),
         )
+        parts.swap(db, step)
     told = db.execute(
         "UPDATE forks SET open = CASE WHEN ? THEN 0 ELSE open - 1 END "
         "WHERE run = ? AND fork = ? AND open > 0 RETURNING open",
@@ -82,7 +83,7 @@ def shut(db: sqlite3.Connection, run_id: str, fork: str, prefix: str, at: float)
         "AND state <> 'closed'",
         bounds,
     )
-    for table in ("scopes", "forks", "subscriptions"):
+    for table in ("scopes", "parts", "forks", "subscriptions"):
         db.execute(f"DELETE FROM {table} WHERE {_WITHIN}", bounds)  # noqa: S608 - our own names
     db.execute("DELETE FROM forks WHERE run = ? AND fork = ?", (run_id, fork))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from functions.host.ledger.rows import Entry, RunRow, RunStatus
-from functions.host.ledger.sqlite import budgets, forks, kin, letters, listens, tasks
+from functions.host.ledger.sqlite import budgets, forks, kin, letters, listens, parts, tasks
 from functions.host.ledger.sqlite.schema import RUN
 
 if TYPE_CHECKING:
@@ -141,6 +141,7 @@ def _apply(db: sqlite3.Connection, step: Transition) -> None:
                 "UPDATE scopes SET state = ?, rev = rev + 1 WHERE run = ? AND scope = ?",
                 (step.state, step.run, step.scope),
             )
+            parts.swap(db, step)
         else:
             forks.join(db, step, step.join)
         forks.begin(db, step)

@@ -143,6 +143,10 @@ _OPEN: Final = """
 DROP INDEX tasks_by_cause;
 CREATE INDEX tasks_open ON tasks (run, cause) WHERE state <> 'closed';
 """
+_PARTS: Final = """
+CREATE TABLE parts (
+    run TEXT, scope TEXT, digest TEXT, value TEXT, PRIMARY KEY (run, scope, digest)) WITHOUT ROWID;
+"""
 _MIGRATIONS: Final = (
     _TABLES,
     _SCHEDULES,
@@ -157,6 +161,7 @@ _MIGRATIONS: Final = (
     _RETENTION,
     _BUDGETS,
     _OPEN,
+    _PARTS,
 )
 """What makes each version from the one before, version 1 first."""
 VERSION: Final = len(_MIGRATIONS)
