@@ -27,8 +27,12 @@ if TYPE_CHECKING:
 TESTS = Path(__file__).parents[1]
 SEED = int(os.environ.get("TENDRIL_CHAOS_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 LEASE = 3.0
-RUNS = 24
+RUNS = 40
 FAULTY = 6
+ROUNDS = 2
+"""How often each deed is done."""
+SPREAD = 60.0
+"""Seconds within which the runs are started: some begin amid every deed."""
 ENDED = {"completed", "faulted", "cancelled"}
 MINUTES = 12
 """How long it may take where others use the machine too; alone it takes two or three."""
@@ -142,17 +146,17 @@ async def test_everything_through_everything(
     clients = Clients(platform)
 
     async def one(n: int) -> dict[str, Any]:
-        await asyncio.sleep(luck.uniform(0, 25))
+        await asyncio.sleep(luck.uniform(0, SPREAD))
         return await clients.heard(await clients.start("everything", n), n)
 
     async def faulty(n: int) -> dict[str, Any]:
-        await asyncio.sleep(luck.uniform(0, 25))
+        await asyncio.sleep(luck.uniform(0, SPREAD))
         return await clients.ended(await clients.start("faulty", n))
 
     async with asyncio.timeout(MINUTES * 60), asyncio.TaskGroup() as group:
         whole = [group.create_task(one(n)) for n in range(RUNS)]
         broken = [group.create_task(faulty(n)) for n in range(FAULTY)]
-        for kind in luck.sample(deeds.kinds, len(deeds.kinds)):
+        for kind in luck.sample(deeds.kinds * ROUNDS, len(deeds.kinds) * ROUNDS):
             await asyncio.sleep(luck.uniform(0.3, 1.5))
             print(kind, flush=True)
             await deeds.do(kind)
