@@ -91,7 +91,10 @@ def _of_task(flow: Flow, definition: Json, visit: Visit) -> Iterator[Program]:
         yield from _template(definition, visit.place(name), OF_TASK | own)
     if isinstance(visit.task, CallTask):
         names = OF_TASK | own | _of_call(visit.task, flow)
-        yield from _template(definition, visit.place("with"), names)
+        for each in _template(definition, visit.place("with"), names):
+            # an iteration over messages, which has variables of its own, is refused as a whole
+            if each.place.path[len(visit.path) :][:3] != ("with", "subscription", "foreach"):
+                yield each
     if isinstance(visit.task, RunTask):
         names = OF_TASK | own | ({SECRETS} if visit.task.run.workflow is None else set())
         yield from _template(definition, visit.place("run"), names)

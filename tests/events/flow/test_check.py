@@ -82,6 +82,7 @@ CATALOG = Catalog(
         Function("script", "1.0.0", SCRIPT, {}, 60.0, "Script."),
         Function("shell", "1.0.0", {"type": "object"}, {}, 60.0, "Shell."),
         Function("llm", "1.0.0", LLM, {}, 60.0, "Chat."),
+        Function("asyncapi", "1.0.0", {"type": "object"}, {}, 60.0, "Messages."),
         Function("http", "1.0.0", HTTP, {}, 60.0, "Request."),
         Function("text-collection", "1.0.0", COLLECTION, {}, 60.0, "Search."),
     )
