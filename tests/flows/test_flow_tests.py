@@ -44,6 +44,18 @@ do:
   - approve: {listen: {to: {one: {with: {type: com.example.approved}}}}}
   - tell: {set: {by: '${ .[0].by }'}}
 """
+KEY = "1234567"
+SEALED = """
+document: {dsl: '1.0.3', namespace: test, name: sealed, version: '1.0.0'}
+use: {secrets: [key]}
+do:
+  - ask: {call: ping, with: {n: '${ $secrets.key | tonumber }'}}
+"""
+SEALING = """
+document: {dsl: '1.0.3', namespace: test, name: sealing, version: '1.0.0'}
+do:
+  - ask: {run: {workflow: {namespace: test, name: sealed, version: '1.0.0'}}}
+"""
 TEST = """
 flow: both.yaml
 cases:
@@ -56,8 +68,8 @@ cases:
 
 @pytest.fixture
 def environment(tools: str) -> dict[str, str]:
-    """The trivial tools."""
-    return {"TENDRIL_TOOLS": tools}
+    """The trivial tools, and a secret."""
+    return {"TENDRIL_TOOLS": tools, "TENDRIL_SECRET_KEY": KEY}
 
 
 async def tendril(platform: LocalPlatform, folder: Path, *arguments: str) -> Any:
@@ -106,6 +118,28 @@ async def test_recorded_and_taken_from_runs(platform: LocalPlatform, tmp_path: P
     played = await tendril(platform, tmp_path, "test", "--json")
     told = json.loads(played.stdout)
     assert (told["passed"], told["failed"]) == (5, 0)
+
+
+async def test_a_run_that_used_a_secret_is_taken_without_it(
+    platform: LocalPlatform, tmp_path: Path
+) -> None:
+    """What it called with a secret is recorded as the flow has it; a child uses its own secrets."""
+    await platform.deploy(SEALED)
+    await platform.deploy(SEALING)
+    runs = [await platform.run(f"test/{name}") for name in ("sealed", "sealing")]
+    assert [run["output"] for run in runs] == [{"n": 1234568}] * 2
+    for run in runs:
+        written = await tendril(platform, tmp_path, "test", "--from-run", run["id"])
+        assert written.returncode == 0, written.stdout + written.stderr
+    platform.stop()
+    assert KEY not in _texts(tmp_path)
+    played = await tendril(platform, tmp_path, "test", "--json")
+    told = json.loads(played.stdout)
+    assert (told["passed"], told["failed"]) == (2, 0)
+
+
+def _texts(folder: Path) -> str:
+    return "".join(file.read_text() for file in folder.glob("*.yaml"))
 
 
 async def test_a_runs_tasks_are_shown(platform: LocalPlatform) -> None:
