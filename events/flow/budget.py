@@ -9,21 +9,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-import isodate
 from pydantic import Field, ValidationError
 
-from events.errors import Problem
+from events.errors import Problem, ToolError
+from events.flow.advance import durations
 from events.flow.expressions import is_expression
-from events.flow.syntax.duration import Duration, DurationParts
+from events.flow.syntax.duration import Duration  # noqa: TC001 - pydantic reads the annotation
 from events.flow.syntax.node import UNKNOWN, Maybe, Node
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from events.flow.syntax import Flow
+    from events.flow.syntax.duration import DurationParts
 
 EXHAUSTED: Final = "https://tendril.dev/errors/budget"
 """The type of the error that a task meets where the budget has no room for it."""
@@ -92,6 +93,11 @@ def mistakes(flow: Flow) -> Iterator[tuple[tuple[Any, ...], str]]:
         return
     if isinstance(written.time, str) and is_expression(written.time):
         yield ("time",), "expected a duration; a budget stands before a run has data"
+    elif written.time is not None:
+        try:
+            _seconds(written.time)
+        except ToolError as error:
+            yield ("time",), str(error.problem.detail)
 
 
 def exhausted(reason: str) -> Problem:
@@ -110,8 +116,5 @@ def _least(left: Limits, right: Limits, name: str) -> Any:
 
 
 def _seconds(time: str | DurationParts) -> float:
-    if isinstance(time, DurationParts):
-        return timedelta(**time.model_dump(exclude_none=True)).total_seconds()
-    found = isodate.parse_duration(time)
-    length: timedelta = found if isinstance(found, timedelta) else found.totimedelta(start=_EPOCH)
-    return length.total_seconds()
+    """Return a length of time that is no expression; raises ToolError for one without end."""
+    return durations.span(time, lambda text: text, _EPOCH).total_seconds()

@@ -47,6 +47,8 @@ def test_a_budget_is_read(budget: str, limits: Limits) -> None:
         ("{cost: -1}", "2:13: 'document.metadata.tendril.budget.cost': Input should be"),
         ("{time: soon}", "2:13: 'document.metadata.tendril.budget.time': 'soon' is malformed"),
         ("{time: '${ .x }'}", "2:13: 'document.metadata.tendril.budget.time': expected a dur"),
+        ("{time: P200Y}", "2:13: 'document.metadata.tendril.budget.time': P200Y is longer"),
+        ("{time: {days: 999999999999}}", "2:13: 'document.metadata.tendril.budget.time'"),
         ("5", "2:4: 'document.metadata.tendril.budget': "),
     ],
 )
