@@ -6,6 +6,7 @@ Every id here is a function of what it names, so that emitting an event again is
 from __future__ import annotations
 
 import hashlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,6 +20,9 @@ LIFECYCLE_PREFIX: Final = "io.serverlessworkflow."
 LIFECYCLE_PREFIXES: Final = (f"{LIFECYCLE_PREFIX}workflow.", f"{LIFECYCLE_PREFIX}task.")
 """What the types of lifecycle events begin with; others of their namespace are anybody's, as in the
 specification's own examples."""
+APPROVAL_REQUESTED: Final = "dev.tendril.approval.requested.v1"
+APPROVAL_ESCALATED: Final = "dev.tendril.approval.escalated.v1"
+"""People are asked, and after a while others: for who tells them. No event is an answer."""
 PING: Final = "dev.knative.sources.ping"
 
 
@@ -56,6 +60,21 @@ def child_id(parent: str, instance: str, attempt: int) -> str:
 def hop_id(run: str, instance: str, attempt: int) -> str:
     """Return the id of the event that asks for one attempt at one task instance."""
     return identify("hop", run, instance, attempt)
+
+
+def approval_id(run: str, instance: str) -> str:
+    """Return what people know an approval by; `read_approval` finds its way back."""
+    return f"{run}.{urlsafe_b64encode(instance.encode()).decode().rstrip('=')}"
+
+
+def read_approval(name: str) -> tuple[str, str] | None:
+    """Return the run and the instance that an approval's id names; None where it is none."""
+    run, _, rest = name.partition(".")
+    try:
+        instance = urlsafe_b64decode(rest + "=" * (-len(rest) % 4)).decode()
+    except ValueError:
+        return None
+    return (run, instance) if approval_id(run, instance) == name else None
 
 
 def idempotency_key(run: str, instance: str, edition: int) -> str:

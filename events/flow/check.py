@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from events.flow.finding import Finding, in_order
+from events.flow.rules.approvals import unanswerable
 from events.flow.rules.budget import unspendable
 from events.flow.rules.elsewhere import unfetchable
 from events.flow.rules.expressions import uncompilable
@@ -50,6 +51,7 @@ def check(
         *unrunnable(parsed, catalog),
         *meaningless(parsed),
         *misspoken(parsed),
+        *unanswerable(parsed),
         *unkeepable(parsed),
         *unspendable(parsed),
         *uncompilable(parsed, compile),

@@ -41,12 +41,12 @@ def explain(
     """
     placed = [(locate(error["loc"], document.value, whole), error) for error in errors]
     renamed = set(_misspelt(placed))
-    told = [
-        _told(place, error)
+    words = [
+        told(place, error)
         for place, error in placed
         if not (error["type"] == "missing" and place.path in renamed)
     ]
-    return in_order(Finding(document.at(place.path), message) for place, message in told)
+    return in_order(Finding(document.at(place.path), message) for place, message in words)
 
 
 def _misspelt(placed: Iterable[tuple[Place, ErrorDetails]]) -> Iterable[Path]:
@@ -58,7 +58,8 @@ def _misspelt(placed: Iterable[tuple[Place, ErrorDetails]]) -> Iterable[Path]:
                 yield (*place.parent.path, meant)
 
 
-def _told(place: Place, error: ErrorDetails) -> tuple[Place, str]:
+def told(place: Place, error: ErrorDetails) -> tuple[Place, str]:
+    """Return where an error of the models is best shown, and what to say about it."""
     kind, context = error["type"], error.get("ctx", {})
     if kind == KEYWORD:
         return _keyword(place, error["input"])

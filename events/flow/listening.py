@@ -71,7 +71,7 @@ def correlation_of(wanted: Shape, event: Mapping[str, Json], evaluate: Evaluate)
 
 def _shapes(flow: Flow) -> Iterator[Shape]:
     for visit in tasks_of(flow):
-        if isinstance(visit.task, ListenTask):
+        if isinstance(visit.task, ListenTask) and visit.task.form is None:
             to = visit.task.listen.to
             strategies = [to, to.until] if isinstance(to.until, EventConsumption) else [to]
             for strategy in strategies:

@@ -177,6 +177,19 @@ class Consumption:
 
 
 @dataclass(frozen=True, slots=True)
+class ApprovalRequest:
+    """An effect: ask people; the answer is told as an EventHeard of this instance."""
+
+    instance: str
+    """The task instance that listens."""
+    reference: str
+    form: dict[str, Json]
+    """What they are shown, with all expressions resolved: `title`, `description`, `data`, `schema`,
+    `assignees`, `type` (of the event that the answer is), and as `escalation` the assignees of
+    each step, whose timers are `events.flow.advance.timers.escalation`."""
+
+
+@dataclass(frozen=True, slots=True)
 class ChildRequest:
     """An effect: start a run of another flow.
 
@@ -209,7 +222,8 @@ class Record:
     """One line of a run's history.
 
     Kinds: `task.started`, `task.completed`, `task.skipped`, `task.faulted` (an error left it),
-    `task.requested` (of a tool, or of a flow), `task.waiting` (until a time), `task.listening`,
+    `task.requested` (of a tool, or of a flow), `task.waiting` (until a time), `task.listening`
+    (with `approval`: to people), `task.escalated` (others are asked),
     `task.retried` (a try will do its tasks once more), `task.cancelled` (a timeout cut it off),
     `task.caught`, `event.emitted`, `event.heard` (and consumed), `task.correlated` (a listen has
     all its events), `extension.unfit` (its `when` failed on the task), `branches.cancelled` (what
@@ -306,3 +320,4 @@ class Step:
     deaf: tuple[str, ...] = ()
     """Instances of listens of earlier steps that are over."""
     children: tuple[ChildRequest, ...] = ()
+    approvals: tuple[ApprovalRequest, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from functions.flow import explain_api, flows_api, letters_api, runs_api
+from functions.flow import approvals_api, explain_api, flows_api, letters_api, runs_api
 from functions.flow.clock import Clock
 from functions.flow.door import Door
 from functions.flow.herald import Herald
@@ -36,5 +36,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 app = service("Tendril flows", _lifespan)
 app.include_router(flows_api.router)
 app.include_router(runs_api.router)
+app.include_router(approvals_api.router)
 app.include_router(explain_api.router)
 app.include_router(letters_api.router)

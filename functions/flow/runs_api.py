@@ -12,6 +12,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from functions.flow import records
+from functions.flow.approvals import waiting
 from functions.flow.flows_api import unknown_flow
 from functions.flow.starting import start
 from functions.flow.trace_views import TraceView
@@ -98,7 +99,11 @@ async def list_runs(
     platform: Platform = request.app.state.platform
     named = _flow_name(flow) if flow else None
     rows = await platform.ledger.runs(flow=named, status=status, limit=limit)
-    return {"runs": [await run_view(row, platform.blobs) for row in rows]}
+    views = [await run_view(row, platform.blobs) for row in rows]
+    asked = await waiting(platform, [row.id for row in rows if row.ended_at is None])
+    for view in views:
+        view.approvals = asked.get(view.id, [])
+    return {"runs": views}
 
 
 def _flow_name(text: str) -> tuple[str, str]:
@@ -117,7 +122,10 @@ async def show_run(request: Request, run_id: str) -> RunDetail:
     children = await platform.ledger.children(run_id)
     successors = await platform.ledger.successors(run_id)
     budget = await platform.ledger.budget(run.budget) if run.budget else None
-    return await run_detail(run, tasks, children, successors, budget, platform.blobs)
+    view = await run_detail(run, tasks, children, successors, budget, platform.blobs)
+    if run.ended_at is None:
+        view.approvals = (await waiting(platform, [run_id])).get(run_id, [])
+    return view
 
 
 @router.get("/runs/{run_id}/tasks")

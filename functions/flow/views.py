@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field
 
+from functions.flow.approval_views import ApprovalView
 from functions.host.ledger.rows import NEVER
 from functions.host.outcomes import Outcome
 
@@ -76,6 +77,9 @@ class RunView(BaseModel):
     startedAt: str | None = None  # noqa: N815 - JSON's case
     endedAt: str | None = None  # noqa: N815 - JSON's case
     parent: ParentView | None = Field(None, description="the run that started it, if one did")
+    approvals: list[ApprovalView] = Field(
+        [], description="what people are asked before it can go on, by it or by runs it awaits"
+    )
     archived: bool = Field(
         default=False,
         description="whether the archive has it; a list then shows neither input nor output",
@@ -109,7 +113,7 @@ class OpenView(BaseModel):
     instance: str
     state: str = Field(
         description="requested, claimed, recorded, retrying, waiting (a timer), starting or "
-        "awaiting (a run of another flow), or listening"
+        "awaiting (a run of another flow), listening, or asking (people)"
     )
     tool: str | None = None
     attempt: int

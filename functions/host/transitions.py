@@ -23,7 +23,7 @@ from functions.host.ledger.rows import (
     Transition,
     Work,
 )
-from functions.host.waiting import listen_rows, subscription, timer_row
+from functions.host.waiting import approval_rows, listen_rows, subscription, timer_row
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -153,6 +153,7 @@ async def _made(step: Step, about: Settled, scope: str, blobs: Blobs) -> AsyncIt
         [
             *(timer_row(timer, about, scope) for timer in step.timers),
             *[row async for row in listen_rows(step, about, scope, blobs)],
+            *[row async for row in approval_rows(step, about, scope, blobs)],
         ],
         [subscription(each, run, scope) for each in step.subscriptions],
         [await _outgoing(emission, run, blobs) for emission in step.emissions],

@@ -9,7 +9,7 @@ import orjson
 
 from events.flow.advance.tasks.listen import listener
 from events.flow.listening import correlation, shape_of
-from functions.host.ledger.rows import Subscription, TaskState
+from functions.host.ledger.rows import NEVER, Subscription, TaskState
 from functions.host.ledger.toolless import toolless
 
 if TYPE_CHECKING:
@@ -47,6 +47,16 @@ async def listen_rows(
         row = _waits(instance, reference, about, scope, due=about.now)
         packed = await blobs.pack(shown, about.run.id)
         yield replace(row, state=TaskState.LISTENING, input=packed)
+
+
+async def approval_rows(
+    step: Step, about: Settled, scope: str, blobs: Blobs
+) -> AsyncIterator[TaskRow]:
+    """Yield a row for each approval that is asked for."""
+    for each in step.approvals:
+        row = _waits(each.instance, each.reference, about, scope, due=NEVER)
+        packed = await blobs.pack(each.form, about.run.id)
+        yield replace(row, state=TaskState.ASKING, input=packed)
 
 
 def subscription(each: Listening, run: RunRow, scope: str) -> Subscription:

@@ -151,7 +151,7 @@ def _fired(work: Work, instance: str) -> Happening:
     if depth is None:
         raise StaleSignal(f"the run does not wait for {instance}")
     work.stack[depth] = frame = timers.without(work.stack[depth], instance)
-    if instance == timers.named(frame, timers.PAUSE):
+    if instance == timers.named(frame, timers.PAUSE) or timers.escalates(frame, instance):
         return Due()
     while len(work.stack) > depth + 1:
         cut = work.drop()

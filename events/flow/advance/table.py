@@ -40,6 +40,7 @@ from events.flow.advance.happenings import (
     Returned,
 )
 from events.flow.advance.tasks import (
+    approval,
     call,
     composite,
     emit,
@@ -88,6 +89,7 @@ TRANSITIONS: Final[Mapping[tuple[str, type[Happening]], Transition]] = {
     ("wait", Entered): wait.begin,
     ("wait", Due): wait.over,
     (LISTEN, Entered): listen.begin,
+    (LISTEN, Due): approval.escalate,
     (LISTEN, Heard): listen.hear,
     (LISTEN, Returned): listen.collect,
     ("fork", Entered): fork.begin,

@@ -21,12 +21,23 @@ if TYPE_CHECKING:
 TIMEOUT: Final = "timeout"
 ATTEMPT: Final = "attempt"
 PAUSE: Final = "pause"
+ESCALATION: Final = "escalation"
 
 
 def named(frame: Frame, what: str) -> str:
     """Return the instance of a frame's timer; each of a try's attempts has its own."""
     number = "" if what == TIMEOUT else f"#{frame.local.get('retries', 0) + 1}"
     return f"{frame.instance}~{what}{number}"
+
+
+def escalation(instance: str, step: int) -> str:
+    """Return the instance of the timer that asks others to answer; steps count from 1."""
+    return f"{instance}~{ESCALATION}#{step}"
+
+
+def escalates(frame: Frame, instance: str) -> bool:
+    """Tell whether a timer asks others to answer, rather than end the frame."""
+    return instance.startswith(f"{frame.instance}~{ESCALATION}#")
 
 
 def start(work: Work, frame: Frame, what: str, span: timedelta) -> Frame:

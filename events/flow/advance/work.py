@@ -11,6 +11,7 @@ from events.flow.advance.happenings import Arrived
 from events.flow.advance.refusals import ExhaustedError, UnknownMachine
 from events.flow.steps import (
     MACHINE,
+    ApprovalRequest,
     Branch,
     ChildRequest,
     Consumption,
@@ -89,6 +90,7 @@ class Work:
     consumed: list[Consumption] = field(default_factory=list)
     deaf: list[str] = field(default_factory=list)
     children: list[ChildRequest] = field(default_factory=list)
+    approvals: list[ApprovalRequest] = field(default_factory=list)
     forks: list[Fork] = field(default_factory=list)
     fan: Fan | None = None
     """Of the task on top, if it is a fork whose branches have not begun."""
@@ -144,6 +146,7 @@ class Work:
             tuple(self.consumed),
             tuple(self.deaf),
             tuple(self.children),
+            tuple(self.approvals),
         )
 
     def variables(self) -> dict[str, Json]:
@@ -222,10 +225,11 @@ class Work:
 
     def _deafen(self, instance: str) -> None:
         """End a listen, which may be one that this very step began."""
-        left = [each for each in self.subscriptions if each.instance != instance]
-        if len(left) == len(self.subscriptions):
+        made: list[list[Any]] = [self.subscriptions, self.approvals]
+        if all(each.instance != instance for effects in made for each in effects):
             self.deaf.append(instance)
-        self.subscriptions = left
+        for effects in made:
+            effects[:] = [each for each in effects if each.instance != instance]
 
     def visit(self, reference: str) -> str:
         """Count one more visit of a task and return its instance."""

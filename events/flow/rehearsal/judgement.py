@@ -10,22 +10,24 @@ from typing import TYPE_CHECKING, Any
 import isodate
 
 from events.errors import TendrilError
-from events.flow import expressions, schemas
+from events.flow import expressions
 from events.flow.correlate import input_of, starters
 from events.flow.rehearsal import paths
 from events.flow.rehearsal.differences import differences
 from events.flow.rehearsal.recording import MissingAnswer
 from events.flow.rehearsal.script import span
-from events.flow.rehearsal.stage import RUN, Stage
+from events.flow.rehearsal.stage import RUN, Answer, Stage
 from events.flow.rehearsal.troupe import MissingFlow, Troupe
+from events.flow.schemas import ValidationFault, validate
 from events.flow.steps import Running, ScopeFaulted
+from events.vocabulary import OWN_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from events.flow.rehearsal.recording import Prompter
     from events.flow.rehearsal.script import Case, Expected
-    from events.flow.steps import Evaluate, ScopeCompleted
+    from events.flow.steps import ApprovalRequest, Evaluate, EventEmission, ScopeCompleted
     from events.flow.syntax import Flow
 
     Status = ScopeCompleted | ScopeFaulted | Running
@@ -63,6 +65,7 @@ def rehearse(
     """Play a case on a flow, together with the `flows` that it runs, and judge it."""
     stage = Stage(flow, evaluate, prompter, case.input, case.run or RUN, case.began)
     stage.child = Troupe(flows, stage, prompter)
+    stage.person = partial(_decided, prompter)
     unopened = list(_begin(stage, case))
     if unopened:
         return Verdict(case, stage, tuple(unopened))
@@ -72,8 +75,23 @@ def rehearse(
         return Verdict(case, stage, missing=missing)
     except MissingFlow as missing:
         return Verdict(case, stage, (Failure("flows", (str(missing),)),))
+    except ValidationFault as fault:
+        return Verdict(case, stage, (Failure("answers", (str(fault),)),))
     judged = _judged(case.expect, stage, status)
     return Verdict(case, stage, (*_unheard(stage, case), *judged))
+
+
+def _decided(prompter: Prompter, asked: ApprovalRequest) -> Answer:
+    """Return what the case says that a person answers; raise ValidationFault as the API would."""
+    given = prompter.own(asked.reference)
+    if given is None:
+        return Answer(never=True)
+    if given.problem is not None:
+        reason = "a person gives an output, or never answers"
+        raise ValidationFault(f"answer to {asked.reference}", "", reason)
+    if not given.never and asked.form["schema"] is not None:
+        validate(asked.form["schema"], given.output, f"answer to {asked.reference}")
+    return given
 
 
 def _begin(stage: Stage, case: Case) -> Iterator[Failure]:
@@ -122,7 +140,8 @@ def _judged(expect: Expected, stage: Stage, status: Status) -> Iterator[Failure]
     else:
         yield from _output(expect, status.output, stage.evaluate)
     if "events" in said:
-        found = [_emitted(each.attributes, each) for each in stage.emissions]
+        own = [each for each in stage.emissions if not _is_ours(each)]
+        found = [_emitted(each.attributes, each) for each in own]
         yield from _different("events", list(expect.events or ()), found, partly=True)
     if "path" in said and not paths.agrees(expect.path or (), stage.path):
         yield Failure("path", tuple(paths.compared(expect.path or (), stage.path)))
@@ -130,6 +149,11 @@ def _judged(expect: Expected, stage: Stage, status: Status) -> Iterator[Failure]
     if "took" in said and took != (wanted := span(expect.took)):
         told = f"expected {isodate.duration_isoformat(wanted)}, found "
         yield Failure("took", (told + isodate.duration_isoformat(took),))
+
+
+def _is_ours(emission: EventEmission) -> bool:
+    """Tell whether it is the platform that emits an event, and not the flow."""
+    return str(emission.attributes["type"]).startswith(OWN_PREFIX)
 
 
 def _error(expect: Expected, status: ScopeFaulted) -> Iterator[Failure]:
@@ -146,7 +170,7 @@ def _output(expect: Expected, output: Json, evaluate: Evaluate) -> Iterator[Fail
         yield from _different("output", expect.output, output)
     try:
         if expect.schema_ is not None:
-            schemas.validate(expect.schema_, output, "output")
+            validate(expect.schema_, output, "output")
     except TendrilError as error:
         yield Failure("schema", (str(error),))
     run = partial(_evaluated, evaluate, output)

@@ -7,6 +7,7 @@ is expected.
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, Final, TypeVar
 
@@ -81,6 +82,12 @@ class Stub(Given):
     task: NonEmpty
     """The task's name or its reference. Several answers for one task are given in their order,
     the last of them again and again."""
+    by: Maybe[NonEmpty] = None
+    """Who gives it, where people are asked; without an answer nobody does."""
+
+    def answer(self) -> Answer:
+        """Return it as the stage takes it."""
+        return replace(super().answer(), by=self.by)
 
 
 class Injected(Node):

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 from events.errors import ErrorType, Problem
 from events.flow.advance import Bounds, advance
 from events.flow.advance.tasks.listen import listener
+from events.flow.approval import answer_event
 from events.flow.steps import (
+    ApprovalRequest,
     Branch,
     ChildRequest,
     Dormant,
@@ -62,6 +64,12 @@ class Answer:
     problem: Problem | None = None
     takes: timedelta = timedelta()
     never: bool = False
+    by: str | None = None
+    """Whose it is, where people are asked."""
+
+
+def _nobody(_: ApprovalRequest) -> Answer:
+    return Answer(never=True)
 
 
 def _absent(request: ChildRequest) -> Answer:
@@ -88,6 +96,8 @@ class Stage:
     """What comes from outside, and when, the earliest first; what the run emits comes too."""
     child: Callable[[ChildRequest], Answer] = _absent
     """Answers each request for a run of another flow."""
+    person: Callable[[ApprovalRequest], Answer] = _nobody
+    """Answers what people are asked."""
     now: datetime = field(init=False)
     requests: list[TaskRequest] = field(default_factory=list)
     emissions: list[EventEmission] = field(default_factory=list)
@@ -124,6 +134,8 @@ class Stage:
                     self._answer(request.instance, self.answer(request))
                 for child in part.children:
                     self._answer(child.instance, self.child(child))
+                for asked in part.approvals:
+                    self._decide(asked, self.person(asked))
         return Running()
 
     def step(self, state: State | None, signal: Signal) -> Step:
@@ -162,6 +174,13 @@ class Stage:
         if answer.problem is not None:
             signal = TaskFaulted(instance, answer.problem)
         self._expect(self.now + answer.takes, signal)
+
+    def _decide(self, asked: ApprovalRequest, answer: Answer) -> None:
+        if answer.never:
+            return
+        at = self.now + answer.takes
+        event = answer_event(asked.form, self.run, asked.instance, answer.output, answer.by, at)
+        self._expect(at, EventHeard(asked.instance, event))
 
     def _expect(self, due: datetime, signal: Signal) -> None:
         self._count += 1
@@ -206,6 +225,7 @@ class Stage:
         self.open |= {request.instance: own for request in step.requests}
         self.open |= {child.instance: own for child in step.children}
         self.open |= {timer.instance: own for timer in step.timers}
+        self.open |= {asked.instance: own for asked in step.approvals}
         listens = {each.instance: own for each in step.subscriptions}
         self.open |= listens
         self._listens |= listens.keys()

@@ -49,6 +49,7 @@ class Troupe:
             list(parent.events),
         )
         stage.child = Troupe(self._flows, stage, self._prompter)
+        stage.person = parent.person
         status = stage.play()
         if not request.awaited:
             return Answer()

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
-from events.flow.finding import did_you_mean
-from events.flow.place import Place
+from events.flow.explain import told
+from events.flow.place import Place, locate
 from events.flow.rules.visit import Visit, Words, tasks_of
+from events.flow.syntax.approval import Approval
 from events.flow.syntax.composite import ForTask, Parallel
+from events.flow.syntax.node import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,12 +19,8 @@ if TYPE_CHECKING:
     from events.flow.parse import Parsed
     from events.flow.syntax.node import Node
 
-OWN: Final[dict[str, type[Node]]] = {"for": Parallel}
+OWN: Final[dict[str, type[Node]]] = {"for": Parallel, "listen": Approval}
 """What may be said, by the task's keyword; of other tasks nothing."""
-_EXPECTED: Final = {
-    "concurrency": "a whole number from 1 on: how many iterations run at the same time",
-    "onError": "fail or collect",
-}
 
 
 def misspoken(parsed: Parsed) -> Iterator[Words]:
@@ -39,14 +37,12 @@ def _misspoken(visit: Visit, said: Any) -> Iterator[Words]:
         yield place, f"{place}: expected an object"
         return
     model = OWN.get(visit.task.keyword)
-    known = model.properties() if model else []
-    unknown = [name for name in said if name not in known]
-    for name in unknown:
-        where = Place((*place.path, name), place.task)
-        expected = f"expected one of {', '.join(known)}" if known else "expected none in this task"
-        yield where, f"unknown property '{name}' in {place}; {expected}{did_you_mean(name, known)}"
-    if model is not None and not unknown:
+    if model is not None:
         yield from _misshapen(place, model, said)
+    else:
+        for name in said:
+            where = Place((*place.path, name), place.task)
+            yield where, f"unknown property '{name}' in {place}; expected none in this task"
     if isinstance(visit.task, ForTask) and visit.task.while_ is not None and "concurrency" in said:
         where = visit.place("while")
         reason = (
@@ -59,8 +55,10 @@ def _misshapen(place: Place, model: type[Node], said: dict[str, Any]) -> Iterato
     try:
         model.model_validate(said)
     except ValidationError as error:
-        for each in error.errors(include_url=False):
-            name = str(each["loc"][0])
-            where = Place((*place.path, name), place.task) if name in said else place
-            missing = "" if name in said else f"'{name}' is missing; "
-            yield where, f"{where}: {missing}expected {_EXPECTED[name]}"
+        errors = error.errors(include_url=False)
+        misspelt = any(each["type"] == UNKNOWN for each in errors)
+        for each in errors:
+            if misspelt and each["type"] == "missing":
+                continue
+            inside = locate(each["loc"], said).path
+            yield told(Place((*place.path, *inside), place.task), each)

@@ -35,6 +35,7 @@ OF_EXPORT: Final = OF_TASK | {"output"}
 OF_EVENT: Final[Names] = frozenset()
 
 _TEMPLATES: Final = ("emit", "raise", "set", "timeout", "wait")
+_OF_FORM: Final = ("title", "description", "data", "assignees", "escalation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,9 @@ def _of_kind(definition: Json, visit: Visit) -> Iterator[Program]:
         retry = visit.place("catch", "retry")
         yield from _retry(definition, retry, OF_TASK | own | {task.catch.as_})
     elif isinstance(task, ListenTask):
+        for name in _OF_FORM if task.form else ():
+            place = visit.place("metadata", "tendril", "form", name)
+            yield from _template(definition, place, OF_TASK | own)
         yield from _whole(definition, visit.place("listen", "to", "until"), OF_TASK | own)
         for found, _ in heard(definition, visit):
             yield from _filter(definition, found, OF_TASK | own)

@@ -1,7 +1,12 @@
 """The listen task, and the iteration over what a subscription brings."""
 
+from contextlib import suppress
+from functools import cached_property
 from typing import ClassVar, Literal
 
+from pydantic import ValidationError
+
+from events.flow.syntax.approval import Approval, Form
 from events.flow.syntax.base import TaskBase
 from events.flow.syntax.data import Export, Output
 from events.flow.syntax.event import EventConsumption
@@ -32,3 +37,15 @@ class ListenTask(TaskBase):
     keyword: ClassVar[str] = "listen"
     listen: Listening
     foreach: Maybe[SubscriptionIterator] = None
+
+    @cached_property
+    def form(self) -> Form | None:
+        """What a person is asked; None where it is events that are listened to.
+
+        `check` refuses what means nothing here.
+        """
+        said = (self.metadata or {}).get("tendril")
+        if said is not None:
+            with suppress(ValidationError):
+                return Approval.model_validate(said).form
+        return None

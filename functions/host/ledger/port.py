@@ -281,6 +281,30 @@ class Listens(Protocol):
         """Take events out of the inbox."""
 
 
+class Approvals(Protocol):
+    """What people are asked: rows that are ASKING, and have what they are shown for input."""
+
+    async def asking(self, after: tuple[float, str, str], limit: int) -> list[Work]:
+        """Return what is asked in runs that have not ended, the longest asked first.
+
+        `after` are the time, the run and the instance that the page before ended with.
+        """
+
+    async def asking_below(self, run_ids: Sequence[str]) -> list[tuple[str, Work]]:
+        """Return what is asked by runs or by those that they await, at any depth.
+
+        The first of each pair is the one of `run_ids` that waits for it.
+        """
+
+    async def answer(self, asked: TaskRow, told: TaskRow, entry: Entry) -> bool:
+        """Close a row that is ASKING, and open the one that tells the listen the answer.
+
+        Its own timers are closed too: an answer that is accepted does not time out. False where
+        the row has its answer or nobody is asked any more: nothing is written then. A suspended
+        run keeps the answer.
+        """
+
+
 class Letters(Protocol):
     """Dead letters, unmatched events and the outbox."""
 
@@ -338,7 +362,7 @@ class Chronicle(Protocol):
         """
 
 
-class Ledger(Flows, Runs, Tasks, Listens, Letters, Chronicle, Protocol):
+class Ledger(Flows, Runs, Tasks, Listens, Approvals, Letters, Chronicle, Protocol):
     """The whole ledger."""
 
     async def ready(self) -> None:

@@ -43,6 +43,8 @@ class TaskState(StrEnum):
     """The child run is open: the end of it records the outcome here, in the same transaction."""
     LISTENING = "listening"
     """A listen: due until it was told of what came before it, and from then on NEVER."""
+    ASKING = "asking"
+    """An approval: due NEVER, since only a person's answer or a timer of its own ends it."""
     CLOSED = "closed"
 
 

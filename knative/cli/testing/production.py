@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import isodate
 
+from events.flow.approval import SOURCE
 from events.flow.late import MEMBER
 from events.flow.parse import parse
 from events.flow.rehearsal.paths import labels
 from events.flow.rehearsal.recording import Asked
 from events.flow.rehearsal.script import Tape
+from events.vocabulary import approval_id
 from knative.cli.address import find
 from knative.cli.client import FLOW, Platform, segment
 from knative.cli.console import note
@@ -97,6 +99,7 @@ def _case(
         for each in asked["tasks"]
         if each["tool"] == _WORKFLOW
     ]
+    ran += _decided(run["id"], asked["heard"], history)
     return {
         "name": f"run {run['id']}",
         "input": run["input"],
@@ -140,10 +143,30 @@ def _heard(
     consumed = [each["detail"] for each in history if each["kind"] == "event.heard"]
     wanted = {(each["source"], each["id"]) for each in consumed}
     for each in sorted(events, key=lambda each: str(each["at"])):
+        if each["event"]["source"] == SOURCE:
+            continue  # a person's answer: nobody can send it
         if (key := (each["event"]["source"], each["event"]["id"])) in wanted:
             wanted.remove(key)
             after = max(_time(each["at"]) - _time(history[0]["at"]), timedelta())
             yield {"at": isodate.duration_isoformat(after), "event": each["event"]}
+
+
+def _decided(
+    run: str, events: list[dict[str, Json]], history: list[dict[str, Json]]
+) -> Iterator[dict[str, Json]]:
+    """Yield what people answered to the tasks that asked them, in the order of the asking."""
+    answers = {each["event"]["id"]: each for each in events if each["event"]["source"] == SOURCE}
+    for line in history:
+        if line["kind"] != "task.listening" or "approval" not in line["detail"]:
+            continue
+        found = answers.get(approval_id(run, line["instance"]))
+        given: dict[str, Json] = {"never": True}
+        if found is not None:
+            data = found["event"]["data"]
+            took = isodate.duration_isoformat(_time(found["at"]) - _time(line["at"]))
+            by = {"by": data["by"]} if data["by"] else {}
+            given = {"output": data["answer"], **by, "takes": took}
+        yield {"task": line["task"], **given}
 
 
 def _given(task: dict[str, Json], ended: str | None) -> Iterator[tuple[str, Json]]:

@@ -34,6 +34,7 @@ from events.flow.advance.frames import SEQUENCE, Frame
 from events.flow.advance.happenings import Entered, Heard, Produced, Returned
 from events.flow.advance.pointers import task_at
 from events.flow.advance.refusals import StaleSignal
+from events.flow.advance.tasks import approval
 from events.flow.steps import Consumption, Subscription
 from events.flow.syntax.event import EventConsumption
 from events.vocabulary import event_key
@@ -57,6 +58,9 @@ def listener(instance: str) -> str:
 
 def begin(work: Work, frame: Frame, _: Entered) -> Produced | None:
     """Subscribe to what the filters say; nothing more happens here until an event comes."""
+    if (form := _task(work, frame).form) is not None:
+        approval.ask(work, frame, form)
+        return None
     wanted = _filters(_task(work, frame))
     expected = [_expected(work, frame, each) for each in wanted]
     if not wanted:  # `all` of nothing
@@ -164,6 +168,8 @@ def _taken(
     work: Work, frame: Frame, task: ListenTask, event: dict[str, Json]
 ) -> tuple[int, dict[str, Json]] | None:
     """Return the number of the filter that takes an event, and its correlation values."""
+    if task.form is not None:
+        return 0, {}  # an answer comes from nobody but the host, and for this task
 
     def evaluate(program: str, data: Json, arguments: Mapping[str, Json]) -> Json:
         values = {**arguments, "input": frame.input}

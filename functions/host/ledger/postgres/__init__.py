@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from events.flow.steps import MACHINE
 from functions.host.ledger.claims import Verdict
 from functions.host.ledger.postgres import (
+    approvals,
     budgets,
     chronicle,
     flows,
@@ -266,6 +267,15 @@ class PostgresLedger:
 
     async def forget(self, events: Sequence[str]) -> None:
         await self._write(lambda db: listens.forget(db, events))
+
+    async def asking(self, after: tuple[float, str, str], limit: int) -> list[Work]:
+        return await self._read(lambda db: approvals.asking(db, after, limit))
+
+    async def asking_below(self, run_ids: Sequence[str]) -> list[tuple[str, Work]]:
+        return await self._read(lambda db: approvals.asking_below(db, run_ids))
+
+    async def answer(self, asked: TaskRow, told: TaskRow, entry: Entry) -> bool:
+        return await self._write(lambda db: approvals.answer(db, asked, told, entry))
 
     async def add_letter(self, letter: Letter) -> None:
         await self._write(lambda db: letters.add(db, letter))

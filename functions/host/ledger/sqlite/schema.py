@@ -147,6 +147,9 @@ _PARTS: Final = """
 CREATE TABLE parts (
     run TEXT, scope TEXT, digest TEXT, value TEXT, PRIMARY KEY (run, scope, digest)) WITHOUT ROWID;
 """
+_APPROVALS: Final = """
+CREATE INDEX tasks_asking ON tasks (run) WHERE state = 'asking';
+"""
 _MIGRATIONS: Final = (
     _TABLES,
     _SCHEDULES,
@@ -162,6 +165,7 @@ _MIGRATIONS: Final = (
     _BUDGETS,
     _OPEN,
     _PARTS,
+    _APPROVALS,
 )
 """What makes each version from the one before, version 1 first."""
 VERSION: Final = len(_MIGRATIONS)
