@@ -15,6 +15,7 @@ from events.errors import Problem
 from events.flow.advance import Bounds
 from events.flow.rehearsal.stage import Answer, Stage
 from events.flow.steps import (
+    ApprovalRequest,
     ChildRequest,
     Evaluate,
     EventEmission,
@@ -57,6 +58,7 @@ class Distrustful(Stage):
         opened = {each.instance for each in step.requests} | {t.instance for t in step.timers}
         opened |= {each.instance for each in step.subscriptions}
         opened |= {each.instance for each in step.children}
+        opened |= {each.instance for each in step.approvals}
         assert not self.open.keys() & opened
         if not isinstance(step.status, Running) and step.branch is None:
             left = set(self.open) - {*step.closes, *step.deaf}
@@ -80,6 +82,8 @@ class Interpreter:
     records: list[Record] = field(default_factory=list)
     events: list[tuple[float, Json]] = field(default_factory=list)
     """What comes from outside: seconds after the start, and the event."""
+    person: Callable[[ApprovalRequest], Answer] | None = None
+    """Answers what people are asked; nobody does where it is not said."""
     now: datetime = BEGAN
 
     def run(self, flow: Flow, data: Json = None, answer: Giving | None = None) -> Json:
@@ -108,6 +112,7 @@ class Interpreter:
 
         stage = Distrustful(flow, self.evaluate, given, data, "run-1", BEGAN)
         stage.child = given
+        stage.person = self.person or stage.person
         stage.bounds, stage.order = self.bounds, self.luck
         stage.events = [(BEGAN + timedelta(seconds=at), event) for at, event in self.events]
         try:
