@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _HAPPENED: Final = {
     "event.emitted": "emitted",
     "task.retried": "retry",
+    "task.escalated": "escalated",
     "run.suspended": "steered",
     "run.resumed": "steered",
     "run.cancelled": "steered",

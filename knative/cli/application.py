@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from knative.cli import (
+    approvals,
     explaining,
     flows,
     letters,
@@ -60,6 +61,7 @@ def build() -> typer.Typer:
     app.command("logs", epilog=EXPLAINED)(logs.logs)
     app.command("render", epilog=EXPLAINED)(platforms.render)
     app.command("status", epilog=EXPLAINED)(status.status)
+    app.add_typer(approvals.app, name="approvals")
     app.add_typer(letters.app, name="deadletters")
     app.add_typer(tools.app, name="new")
     return app

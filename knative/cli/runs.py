@@ -69,9 +69,24 @@ def runs(
         emit(found, compact=True)
         return
     columns = ("run", "flow", "status", "started", "ended", "parent")
-    keys = ("id", "flow", "status", "startedAt", "endedAt")
-    rows = [[*map(each.get, keys), (each.get("parent") or {}).get("run")] for each in found["runs"]]
+    rows = [
+        [
+            each["id"],
+            each.get("flow"),
+            phase(each),
+            each.get("startedAt"),
+            each.get("endedAt"),
+            (each.get("parent") or {}).get("run"),
+        ]
+        for each in found["runs"]
+    ]
     table(columns, rows, "no runs")
+
+
+def phase(run: dict[str, Any]) -> str:
+    """Return a run's status for people: `waiting` where it runs, but people are asked first."""
+    waits = run["status"] == "running" and run.get("approvals")
+    return "waiting" if waits else str(run["status"])
 
 
 def start(

@@ -10,6 +10,7 @@ from knative.cli.client import FLOW, Platform, segment
 from knative.cli.console import emit, say, table
 from knative.cli.measures import amount, elapsed, milliseconds
 from knative.cli.missing import reasons
+from knative.cli.runs import phase
 from knative.cli.tree import COLUMNS, lines
 
 Run = Annotated[str, typer.Argument(help="The run's id.", show_default=False)]
@@ -30,7 +31,7 @@ def _print(found: dict[str, Any], why: dict[str, str]) -> None:
     run = found["run"]
     began = str(run.get("startedAt") or "")
     took = elapsed(began, str(run.get("endedAt") or ""))
-    say(f"{run['id']}  {run['flow']}  {run['status']}" + (f" in {took}" if took else ""))
+    say(f"{run['id']}  {run['flow']}  {phase(run)}" + (f" in {took}" if took else ""))
     if parent := run.get("parent"):
         say(f"started by run {parent['run']} at {parent['instance']}")
     if run.get("redriveOf"):
@@ -38,6 +39,8 @@ def _print(found: dict[str, Any], why: dict[str, str]) -> None:
     for successor in run.get("redrivenAs") or ():
         say(f"redriven on a newer version as run {successor}")
     table(COLUMNS, lines(found["hops"], began), "no tool was called")
+    for each in run.get("approvals") or ():
+        say(_approval(each), "yellow")
     for instance, reason in why.items():
         say(f"! {instance}: {reason}", "yellow")
     if found["hops"]:
@@ -49,6 +52,13 @@ def _print(found: dict[str, Any], why: dict[str, str]) -> None:
         where = f" at {error['instance']}" if error.get("instance") else ""
         said = error.get("detail") or error.get("type")
         say(f"{error.get('title', 'Error')}{where}: {said}", "red")
+
+
+def _approval(asked: dict[str, Any]) -> str:
+    """Return who is waited for, and how they answer."""
+    who = ", ".join(asked["assignees"]) or "anybody"
+    title = asked["title"] or asked["task"].rpartition("/")[2]
+    return f"waits for {who}: {title}; `tendril approvals answer {asked['id']} --data JSON`"
 
 
 def _totals(totals: dict[str, Any]) -> str:

@@ -35,6 +35,7 @@ _MARKS: Final = {
     "emitted": "emits: ",
     "heard": "hears: ",
     "listening": "listens: ",
+    "escalated": "asks others: ",
     "steered": "",
 }
 _VISIT: Final = re.compile(r"#(\d+)")
@@ -142,8 +143,14 @@ def _event(_: Hop, detail: Hop) -> str:
 def _listening(hop: Hop, detail: Hop) -> str:
     if hop["state"] == "closed":
         return "over"
+    if "approval" in detail:
+        return "for the answer of " + (", ".join(detail["approval"]["assignees"]) or "anybody")
     wanted = [each.get("with", each) for each in detail.get("to", [])]
     return "for " + " or ".join(json.dumps(each, ensure_ascii=False) for each in wanted)
+
+
+def _escalated(_: Hop, detail: Hop) -> str:
+    return ", ".join(detail.get("assignees", ()))
 
 
 def _join(_: Hop, __: Hop) -> str:
@@ -157,5 +164,6 @@ _HAPPENED: Final[dict[str, Callable[[Hop, Hop], str]]] = {
     "emitted": _event,
     "heard": _event,
     "listening": _listening,
+    "escalated": _escalated,
     "join": _join,
 }
