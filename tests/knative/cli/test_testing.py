@@ -53,7 +53,7 @@ def test_the_examples_pass(tendril: Any, platform: Any) -> None:
     """The shipped examples' tests pass on their recordings, without any platform."""
     done = tendril("test", str(EXAMPLES))
     assert done.returncode == 0, done.stdout
-    assert "5 of 5 cases passed" in done.stderr
+    assert "9 of 9 cases passed" in done.stderr
     assert platform.requests == []
 
 
