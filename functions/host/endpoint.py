@@ -55,12 +55,17 @@ async def _answer(take: Take, scope: Scope, receive: Receive, send: Send) -> Non
 
 
 async def read_body(receive: Receive) -> bytes:
-    """Return a request's body; Refused 413 when it is larger than LARGEST_BODY."""
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    while message.get("more_body", False):
+    """Return a request's whole body; Refused 413 when it is larger than LARGEST_BODY.
+
+    One whose sender went away before its end is Refused too: what came of it is not what was sent.
+    """
+    body, more = b"", True
+    while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Refused(400, "Incomplete", "the connection ended before the request's body did")
         body += message.get("body", b"")
+        more = message.get("more_body", False)
         if len(body) > LARGEST_BODY:
             raise Refused(
                 413,
