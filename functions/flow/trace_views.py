@@ -48,7 +48,8 @@ class HopView(BaseModel):
 
     kind: str = Field(
         description="task (of a tool), run (of another flow), timer, join (of a fork's branches), "
-        "retry (by a try), emitted, heard, listening (for events), steered (by people)"
+        "retry (by a try), emitted, heard, listening (for events), escalated (others are "
+        "asked), steered (by people)"
     )
     instance: str
     task: str = Field(description="a JSON pointer into the flow")
