@@ -150,6 +150,7 @@ async def _stands(db: Database, step: Transition) -> bool:
 
 
 async def _apply(db: Database, step: Transition) -> None:
+    beside: list[tuple[str, Sequence[Any]]] = []
     if step.ended is not RunStatus.FAULTED:
         # a faulted run keeps the state in which its task was out, and the timers that were set:
         # redrive resumes from there
@@ -158,10 +159,8 @@ async def _apply(db: Database, step: Transition) -> None:
             for fork, prefix in step.shuts:
                 await forks.shut(db, step.run, fork, prefix, step.at)
         if step.join is None:
-            await db.execute(
-                "UPDATE scopes SET state = %s, rev = rev + 1 WHERE run = %s AND scope = %s",
-                (step.state, step.run, step.scope),
-            )
+            moved = "UPDATE scopes SET state = %s, rev = rev + 1 WHERE run = %s AND scope = %s"
+            beside.append((moved, (step.state, step.run, step.scope)))
             await parts.swap(db, step)
         else:
             await forks.join(db, step, step.join)
@@ -175,44 +174,49 @@ async def _apply(db: Database, step: Transition) -> None:
     await budgets.account(db, step)
     if step.letter:
         await letters.settle(db, step.letter)
-    await append(db, step.run, step.entries)
-    if step.ended:
-        await _end(db, step)
-        if step.tells:
-            await kin.tell(db, step.tells)
-    else:
-        await db.execute("UPDATE runs SET steps = steps + 1 WHERE id = %s", (step.run,))
+    beside.append(_counted(step))
+    await append(db, step.run, step.entries, *beside)
+    if step.ended and step.tells:
+        await kin.tell(db, step.tells)
 
 
-async def _end(db: Database, step: Transition) -> None:
-    await db.execute(
+def _counted(step: Transition) -> tuple[str, Sequence[Any]]:
+    """Return what counts a step, and ends the run where it was the last."""
+    if not step.ended:
+        return "UPDATE runs SET steps = steps + 1 WHERE id = %s", (step.run,)
+    error = _json(step.error) if step.error else None
+    ended = (
         "UPDATE runs SET status = %s, output = %s, error = %s, ended_at = %s, steps = steps + 1 "
-        "WHERE id = %s",
-        (
-            step.ended,
-            step.output,
-            _json(step.error) if step.error else None,
-            step.at,
-            step.run,
-        ),
+        "WHERE id = %s"
     )
+    return ended, (step.ended, step.output, error, step.at, step.run)
 
 
-async def append(db: Database, run_id: str, entries: Sequence[Entry]) -> None:
+async def append(
+    db: Database, run_id: str, entries: Sequence[Entry], *beside: tuple[str, Sequence[Any]]
+) -> None:
     """Number and store history entries of a run that is held: nobody else numbers any.
 
-    One statement however many entries: a wide fork has a line for every branch.
+    One statement however many entries: a wide fork has a line for every branch. `beside` are
+    statements that write other tables, done by the same one: each costs the host more than it
+    costs the server.
     """
-    if entries:
+    if not entries:
+        for statement, values in beside:
+            await db.execute(statement, values)
+    else:
+        also = ", ".join(f"beside{n} AS ({each})" for n, (each, _) in enumerate(beside))
+        given = [value for _, values in beside for value in values]
         rows = ((e.kind, e.at, e.reference, e.instance, _json(e.detail)) for e in entries)
         columns = zip(*rows, strict=True)
         await db.execute(
+            f"{'WITH ' + also if also else ''} "  # noqa: S608 - our own statements
             "INSERT INTO history (run, seq, kind, at, reference, instance, detail) "
             "SELECT %s, number + (SELECT coalesce(max(seq), 0) FROM history WHERE run = %s), "
             "kind, at, reference, instance, detail::json FROM unnest(%s::text[], "
             "%s::double precision[], %s::text[], %s::text[], %s::text[]) "
             "WITH ORDINALITY AS entry (kind, at, reference, instance, detail, number)",
-            (run_id, run_id, *(list(column) for column in columns)),
+            (*given, run_id, run_id, *(list(column) for column in columns)),
         )
 
 

@@ -30,7 +30,7 @@ _OURS: Final = (
 _WORKS: Final = (
     f"SELECT {', '.join('t.' + name for name in TASK)}, "  # noqa: S608 - constants
     f"{', '.join('r.' + name for name in RUN)}, s.state, s.rev "
-    "FROM tasks t JOIN runs r ON r.id = t.run "
+    "FROM runs r JOIN tasks t ON t.run = r.id "
     "LEFT JOIN scopes s ON s.run = t.run AND s.scope = t.scope "
 )
 _values = attrgetter(*TASK)
@@ -62,10 +62,13 @@ async def one(db: Database, run_id: str, instance: str) -> Work | None:
 async def held(
     db: Database, run_id: str, instance: str
 ) -> tuple[Work | None, tuple[str, int] | None]:
-    """Lock a run and one task; return them, and the scope's packed state and revision."""
-    await runs.hold(db, run_id)
+    """Lock a run and one task; return them, and the scope's packed state and revision.
+
+    Where one of them was waited for, both are read again; the scope may be an older one then, and
+    what is computed on that does not stand.
+    """
     found = await db.execute(
-        f"{_WORKS} WHERE t.run = %s AND t.instance = %s FOR NO KEY UPDATE OF t",
+        f"{_WORKS} WHERE t.run = %s AND t.instance = %s FOR NO KEY UPDATE OF r, t",
         (run_id, instance),
     )
     row = await found.fetchone()
@@ -115,12 +118,12 @@ async def claim(db: Database, hop: Hop, now: float, lease: float, *, cold: bool)
         claims=work.task.claims + 1,
         due_at=now + lease,
     )
-    await db.execute(
+    taken = (
         "UPDATE tasks SET state = %s, token = %s, claims = %s, due_at = %s "
-        "WHERE run = %s AND instance = %s",
-        (task.state, task.token, task.claims, task.due_at, task.run, task.instance),
+        "WHERE run = %s AND instance = %s"
     )
-    await runs.append(db, task.run, [claim_entry(task, now, cold=cold)])
+    values = task.state, task.token, task.claims, task.due_at, task.run, task.instance
+    await runs.append(db, task.run, [claim_entry(task, now, cold=cold)], (taken, values))
     return Claim(verdict, replace(work, task=task), reason, scope)
 
 
