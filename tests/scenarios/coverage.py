@@ -14,12 +14,14 @@ from events.flow.syntax import (
     EventProperties,
     Flow,
     ForTask,
+    ListenTask,
     NamedCase,
     NamedTask,
     Node,
     asyncapi,
     protocols,
 )
+from events.flow.syntax.approval import Approval
 from events.flow.syntax.base import TaskBase
 from events.flow.syntax.imports import Imports
 from tests.scenarios.scenario import scenarios
@@ -44,7 +46,8 @@ HEAD: Final = """# Scenarios
 
 What the language means, told by example: each file is a chapter, each entry of it a claim with a
 flow and its cases, in the format of `tendril test`. `test_scenarios.py` plays all of them in
-virtual time.
+virtual time, and `tests/flows/test_scenarios_served.py` (slow) those on a real platform that need
+nothing but their input and a few seconds.
 
 Where each property of the DSL is used first; `python -m tests.scenarios.coverage` writes this
 table, and a test compares it.
@@ -103,11 +106,18 @@ def _within(value: Any) -> Iterator[str]:
         for field in value.model_fields_set & type(value).model_fields.keys():
             yield _named(type(value), field)
             yield from _within(getattr(value, field))
-        if isinstance(value, CallTask) and value.call in BUILT_IN:
-            arguments = next(m for m in _models(Node) if m.__name__ == BUILT_IN[value.call])
-            yield from _within(arguments.model_validate(value.with_))
-        if isinstance(value, ForTask):
-            yield from _within(value.parallel)
+        yield from _beside(value)
+
+
+def _beside(task: Node) -> Iterator[str]:
+    """Yield what a task says where the language leaves room: arguments and metadata."""
+    if isinstance(task, CallTask) and task.call in BUILT_IN:
+        arguments = next(each for each in _models(Node) if each.__name__ == BUILT_IN[task.call])
+        yield from _within(arguments.model_validate(task.with_))
+    if isinstance(task, ForTask):
+        yield from _within(task.parallel)
+    if isinstance(task, ListenTask) and task.form is not None:
+        yield from _within(Approval.model_validate((task.metadata or {})["tendril"]))
 
 
 if __name__ == "__main__":
