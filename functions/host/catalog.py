@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 
 from events.errors import ErrorType, ToolError
@@ -19,12 +20,13 @@ def load(tools: str = "") -> Catalog:
     folders = [Path(__file__).resolve().parents[1]]
     folders += [Path(name) for name in tools.split(os.pathsep) if name]
     files = [file for folder in folders for file in sorted(folder.glob("*/function.yaml"))]
-    return Catalog(tuple(_function(file) for file in files))
+    return Catalog(tuple(_function(file, file.read_text("utf-8")) for file in files))
 
 
-def _function(file: Path) -> Function:
+@cache  # each deployment asks for all of them
+def _function(file: Path, text: str) -> Function:
     try:
-        return Function.from_document(read(file.read_text("utf-8"), str(file)).value)
+        return Function.from_document(read(text, str(file)).value)
     except SourceError as error:
         reason = str(error)  # begins with file, line and column
     except ValueError as error:
