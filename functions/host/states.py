@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from events.errors import ToolError
 from events.flow.advance import StaleSignal
 
 if TYPE_CHECKING:
@@ -59,7 +60,10 @@ class States:
         """Their digests by their identities: most parts of a new state are those of the last."""
 
     async def unpack(self, run_id: str, scope: str, packed: str) -> State:
-        """Return a state; StaleSignal: the scope has moved on, and a part of it is gone."""
+        """Return a state; StaleSignal: the scope has moved on, and a part of it is gone.
+
+        ToolError: a part is not what was written.
+        """
         if not packed.startswith(_MARK):
             plain: State = await self._blobs.unpack(packed)
             return plain
@@ -68,7 +72,10 @@ class States:
         missing = [name for name in lying["parts"] if name not in self._known]
         found = await self._ledger.parts(run_id, scope, missing) if missing else {}
         if len(found) < len(missing):
-            raise StaleSignal(f"scope '{scope}' of run {run_id} has moved on")
+            raise StaleSignal(f"scope '{scope}' of run {run_id} has moved on, or a part is lost")
+        for name, text in found.items():
+            if sha256(text.encode()).hexdigest() != name:
+                raise ToolError(f"part {name} of the state of run {run_id} was altered")
         for name, places in lying["parts"].items():
             part = self._keep(name, found.get(name))
             for place in places:

@@ -371,17 +371,25 @@ async def test_a_spoilt_input_faults_its_task(
 
 
 @pytest.mark.parametrize("bench", ["effect"], indirect=True)
-async def test_a_spoilt_state_faults_its_run(bench: Bench, gate: Gate) -> None:
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        ("UPDATE parts SET value = replace(value, 'xx', 'yy')", "was altered"),
+        ("DELETE FROM parts", "a part is lost"),
+    ],
+)
+async def test_a_spoilt_state_faults_its_run(
+    bench: Bench, gate: Gate, spoil: str, said: str
+) -> None:
     """A run whose stored state was altered ends with the reason; it is not tried for ever."""
     event = await start(bench, {"url": gate.url, "text": "x" * 200_000}, flow=LARGE)
-    packed, _ = await bench.platform.ledger.scope("r1", "")
-    key = packed[1:].partition("?")[0]
-    objects = bench.platform.objects
-    await objects.put(key, (await objects.get(key)).replace(b"x", b"y", 1))
+    with closing(sqlite3.connect(bench.platform.settings.data / "ledger.db")) as ledger:
+        assert ledger.execute(spoil).rowcount > 0
+        ledger.commit()
     gate.open.set()
     assert await bench.send(event) == (202, None)
     run = await bench.platform.ledger.run("r1")
     assert run
     assert run.error
     assert run.status is RunStatus.FAULTED
-    assert "was altered" in run.error["detail"]
+    assert said in run.error["detail"]
