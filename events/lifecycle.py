@@ -25,7 +25,11 @@ class Payload(BaseModel):
     """The data of one type of event; `TYPE` is the type without prefix and version."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True
+        defer_build=True,  # where nobody hears them none is ever made
+        extra="forbid",
+        frozen=True,
+        alias_generator=to_camel,
+        populate_by_name=True,
     )
     TYPE: ClassVar[str]
     STATUS: ClassVar[str | None] = None
