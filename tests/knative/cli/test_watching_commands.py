@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -199,23 +198,14 @@ def test_logs_can_be_followed(tmp_path: Path) -> None:
         limit.cancel()
 
 
-def test_version_is_quick() -> None:
-    """`tendril --version` pays for no framework, in JSON neither: it is there in half a second."""
+def test_version_loads_nothing_heavy() -> None:
+    """`tendril --version` pays for no framework, in JSON neither."""
     command = [sys.executable, "-X", "importtime", "-m", "knative.cli.main", "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("tendril ")
-    for heavy in ("typer", "rich", "pydantic", "aiohttp", "yaml"):
-        assert f" {heavy}\n" not in done.stderr
     told = subprocess.run([*command, "--json"], capture_output=True, text=True, check=True)
-    assert f"tendril {json.loads(told.stdout)['version']}\n" == done.stdout
-    fastest = min(_seconds([sys.executable, "-m", "knative.cli.main", "--version"]) for _ in "123")
-    assert fastest < 0.4
-
-
-def _seconds(command: list[str]) -> float:
-    began = time.monotonic()
-    subprocess.run(command, capture_output=True, check=True)
-    return time.monotonic() - began
+    assert done.stdout == f"tendril {json.loads(told.stdout)['version']}\n"
+    for heavy in ("typer", "rich", "pydantic", "aiohttp", "yaml"):
+        assert f" {heavy}\n" not in done.stderr + told.stderr
 
 
 def test_help_documents_the_exit_codes(tendril: Any) -> None:
