@@ -77,7 +77,8 @@ async def test_what_a_service_may_not_answer(
         await until(lambda: broker.stats().deadlettered == 1)
         assert broker.stats().failed == failed
         assert reason in caplog.text
-        assert (await echo.call("/seen"))["asked"] == 1, "the redirect was followed"
+        if path == "/moved":  # who hung up may be on its way out
+            assert (await echo.call("/seen"))["asked"] == 1, "the redirect was followed"
 
 
 async def test_a_service_is_the_subscriber(platform: Any, until: Any, tmp_path: Path) -> None:
