@@ -47,7 +47,7 @@ class Timetable:
         For `after`, `nominal` is when the run before ended.
         """
         if self.kind == "cron":
-            return float(croniter(self.spec, _utc(max(nominal, now))).get_next(float))
+            return float(croniter(self.spec, _second(max(nominal, now))).get_next(float))
         span = float(self.spec)
         if self.kind == "after":
             return nominal + span
@@ -56,7 +56,7 @@ class Timetable:
     def latest(self, nominal: float, now: float) -> float:
         """Return the last nominal time from `nominal` to `now`: the one to start for."""
         if self.kind == "cron":
-            last = float(croniter(self.spec, _utc(now + 1e-3)).get_prev(float))
+            last = float(croniter(self.spec, _second(now + 1)).get_prev(float))
             return max(last, nominal)
         if self.kind == "after":
             return nominal
@@ -103,8 +103,9 @@ def _is_cron(text: str) -> bool:
     return len(text.split()) == FIELDS and croniter.is_valid(text)
 
 
-def _utc(moment: float) -> datetime:
-    return datetime.fromtimestamp(moment, UTC)
+def _second(moment: float) -> datetime:
+    """Return the second that a moment is in; cron's times are whole ones, so none is in between."""
+    return datetime.fromtimestamp(math.floor(moment), UTC)
 
 
 def _no_run(program: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from events.flow.timetable import Timetable
@@ -24,6 +24,7 @@ def test_an_interval_has_no_gap(deployed: float, later: float, span: float) -> N
         assert abs(following - latest - span) < 1e-3
 
 
+@example(deployed=1999999999.9999998, later=1e7)
 @given(deployed=TIMES, later=st.floats(0, 1e7))
 def test_a_cron_time_has_no_gap(deployed: float, later: float) -> None:
     """The last time of a cron expression is not after now, the next one is, and both are its."""
