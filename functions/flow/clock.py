@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 from events.errors import ErrorType, Problem
 from functions.flow import gathering
 from functions.flow.inbox import expire
+from functions.flow.rounds import Rounds
 from functions.flow.schedules import keep
 from functions.host.faults import SinkUnavailable
 from functions.host.ledger import LedgerUnavailable
@@ -25,35 +24,14 @@ _OUTBOX_AGE: Final = 2.0
 """Seconds the host that wrote an outgoing event has to send it before the clock does."""
 
 
-class Clock:
+class Clock(Rounds):
     """Sweeps the ledger at an interval; `tick` does one sweep and may be called by anyone."""
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
         self._ledger, self._settler = platform.ledger, platform.settler
         self._emitter, self._settings = platform.emitter, platform.settings
-        self._loop: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Self:
-        self._loop = asyncio.create_task(self._run(), name="clock")
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._loop:
-            self._loop.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._loop
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(self._settings.sweep_interval)
-            try:
-                while await self.tick() == _BATCH:
-                    pass
-            except (LedgerUnavailable, SinkUnavailable) as error:
-                log.warning("the sweep stopped early and goes on at the next tick: %s", error)
-            except Exception:
-                log.exception("the sweep failed; it goes on at the next tick")
+        super().__init__("the clock", batch=_BATCH, pause=self._settings.sweep_interval)
 
     async def tick(self) -> int:
         """Attend to everything overdue; return for how many rows that was done."""

@@ -7,15 +7,13 @@ same event. Of several replicas one tells, under a lease that the others take ov
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import logging
 import math
 import uuid
 from typing import TYPE_CHECKING, Final, Self
 
+from functions.flow.rounds import Rounds
 from functions.flow.tidings import OF_ALL, TASKS, WORKFLOWS, concerned, told
-from functions.host.faults import SinkUnavailable
 from functions.host.ledger import LedgerUnavailable
 from functions.host.ledger.rows import Bookmark
 
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
     from functions.host.assembly import Platform
     from functions.host.ledger.rows import Line
 
-log = logging.getLogger(__name__)
 READER: Final = "lifecycle"
 _BATCH: Final = 500
 _PAUSE: Final = 0.2
@@ -47,7 +44,7 @@ async def told_until(platform: Platform) -> float:
     return lines[0].entry.at - _SKEW if lines else math.inf
 
 
-class Herald:
+class Herald(Rounds):
     """Tells what happens while it is entered; `tick` tells one batch and may be called alone.
 
     Entered before the first run can start, it misses none.
@@ -58,21 +55,18 @@ class Herald:
         self._tasks = platform.settings.lifecycle == "all"
         self._kinds = (*WORKFLOWS, *TASKS) if self._tasks else WORKFLOWS
         self._name, self._lease = uuid.uuid4().hex, platform.settings.lease
-        self._loop: asyncio.Task[None] | None = None
+        super().__init__("the herald", batch=_BATCH, pause=_PAUSE, after_failure=_AFTER_FAILURE)
 
     async def __aenter__(self) -> Self:
         seen = await self._ledger.bookmark(READER)
-        if self._platform.settings.lifecycle == "off":  # what happens meanwhile is never told
-            await self._ledger.mark(READER, seen, None)
-        else:
-            self._loop = asyncio.create_task(self._run(), name="herald")
+        if self._platform.settings.lifecycle != "off":
+            return await super().__aenter__()
+        await self._ledger.mark(READER, seen, None)  # what happens meanwhile is never told
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._loop:
-            self._loop.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._loop
+        await super().__aexit__()
+        if self._platform.settings.lifecycle != "off":
             with contextlib.suppress(LedgerUnavailable):
                 await self._leave()
 
@@ -81,21 +75,6 @@ class Herald:
         seen = await self._ledger.bookmark(READER)
         if seen.holder == self._name:
             await self._ledger.mark(READER, seen, Bookmark(seen.place))
-
-    async def _run(self) -> None:
-        pause = _PAUSE
-        while True:
-            await asyncio.sleep(pause)
-            pause = _PAUSE
-            try:
-                while await self.tick() == _BATCH:
-                    pass
-            except (LedgerUnavailable, SinkUnavailable) as error:
-                log.warning("lifecycle events wait: %s", error)
-                pause = _AFTER_FAILURE
-            except Exception:
-                log.exception("telling lifecycle events failed; it goes on from where it was")
-                pause = _AFTER_FAILURE
 
     async def tick(self) -> int:
         """Tell the next lines, if that is this replica's; return how many."""

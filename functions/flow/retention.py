@@ -8,26 +8,21 @@ nothing.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import logging
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
-from events.errors import RetryableError
 from functions.flow.archive import Archive, Kept
 from functions.flow.herald import told_until
-from functions.host.ledger import LedgerUnavailable
+from functions.flow.rounds import Rounds
 
 if TYPE_CHECKING:
     from functions.host.assembly import Platform
 
-log = logging.getLogger(__name__)
 _BATCH: Final = 100
 _LONGEST: Final = 60.0
 """Seconds between two looks; shorter where runs stay for less than ten minutes."""
 
 
-class Retention:
+class Retention(Rounds):
     """Archives and forgets while it is entered; `tick` does one look's work."""
 
     def __init__(self, platform: Platform) -> None:
@@ -36,29 +31,8 @@ class Retention:
         self._archive = Archive(platform.objects, platform.blobs)
         settings = platform.settings
         self._kept, self._archived = settings.retention, settings.archive_retention
-        self._pause = max(settings.sweep_interval, min(_LONGEST, self._kept / 10))
-        self._loop: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Self:
-        self._loop = asyncio.create_task(self._run(), name="retention")
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._loop:
-            self._loop.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._loop
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(self._pause)
-            try:
-                while await self.tick() == _BATCH:
-                    pass
-            except (LedgerUnavailable, RetryableError) as error:
-                log.warning("runs that ended stay in the ledger for now: %s", error)
-            except Exception:
-                log.exception("archiving failed; it goes on at the next look")
+        pause = max(settings.sweep_interval, min(_LONGEST, self._kept / 10))
+        super().__init__("retention", batch=_BATCH, pause=pause)
 
     async def tick(self) -> int:
         """Archive the runs whose time in the ledger is over; return how many there were."""
