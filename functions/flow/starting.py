@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from events.flow.steps import MACHINE
 from events.vocabulary import identify, run_id
-from functions.host.ledger.rows import FlowRow, RunRow, RunStatus
+from functions.host.beginning import beginning
 
 if TYPE_CHECKING:
     from functions.host.assembly import Platform
     from functions.host.emitting import Opened
-    from functions.host.ledger.rows import Letter
+    from functions.host.ledger.rows import FlowRow, Letter, RunRow
 
 _TRACE: Final = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
@@ -35,20 +35,9 @@ async def start(
     """
     identity = run_id(flow.namespace, flow.name, door, source, key)
     match = _TRACE.fullmatch(trace)
-    run = RunRow(
-        id=identity,
-        digest=flow.digest,
-        namespace=flow.namespace,
-        name=flow.name,
-        version=flow.version,
-        machine=MACHINE,
-        status=RunStatus.RUNNING,
-        input=await platform.blobs.pack(value, identity),
-        output=None,
-        error=None,
-        started_at=platform.clock(),
-        ended_at=None,
-        trace=match[1] if match else identify("trace", identity),
-        origin=redrives.run if redrives else None,
-    )
+    packed = await platform.blobs.pack(value, identity)
+    trace = match[1] if match else identify("trace", identity)
+    run = beginning(flow, identity, packed, platform.clock(), trace)
+    if redrives:
+        run = replace(run, origin=redrives.run)
     return await platform.settler.start(run, redrives.id if redrives else None)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from events.errors import ErrorType, ToolError
-from events.flow.steps import MACHINE
 from events.vocabulary import child_id
-from functions.host.ledger.rows import RunRow, RunStatus
+from functions.host.beginning import beginning
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from functions.host.blobs import Blobs
     from functions.host.ledger import Ledger
-    from functions.host.ledger.rows import FlowRow, Transition, Work
+    from functions.host.ledger.rows import FlowRow, RunRow, Transition, Work
     from functions.host.stepping import Stepper
 
 LATEST: Final = "latest"
@@ -68,20 +67,9 @@ class Children:
     async def _child(self, work: Work, flow: FlowRow, value: Any, *, awaited: bool) -> RunRow:
         task, parent = work.task, work.run
         identity = child_id(parent.id, task.instance, task.attempt)
-        return RunRow(
-            id=identity,
-            digest=flow.digest,
-            namespace=flow.namespace,
-            name=flow.name,
-            version=flow.version,
-            machine=MACHINE,
-            status=RunStatus.RUNNING,
-            input=await self._blobs.pack(value, identity),
-            output=None,
-            error=None,
-            started_at=self._clock(),
-            ended_at=None,
-            trace=parent.trace,
+        packed = await self._blobs.pack(value, identity)
+        return replace(
+            beginning(flow, identity, packed, self._clock(), parent.trace),
             parent=parent.id,
             caller=task.instance,
             awaited=awaited,

@@ -1,0 +1,30 @@
+"""How a run looks before its first step, whoever starts it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from events.flow.steps import MACHINE
+from functions.host.ledger.rows import RunRow, RunStatus
+
+if TYPE_CHECKING:
+    from functions.host.ledger.rows import FlowRow
+
+
+def beginning(flow: FlowRow, identity: str, packed: str, at: float, trace: str) -> RunRow:
+    """Return a run of `flow` with its packed input; `trace` is 32 hex digits."""
+    return RunRow(
+        id=identity,
+        digest=flow.digest,
+        namespace=flow.namespace,
+        name=flow.name,
+        version=flow.version,
+        machine=MACHINE,
+        status=RunStatus.RUNNING,
+        input=packed,
+        output=None,
+        error=None,
+        started_at=at,
+        ended_at=None,
+        trace=trace,
+    )
