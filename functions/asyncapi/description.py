@@ -6,41 +6,29 @@ Source: AsyncAPI 2.6.0, "Channel Item Object", "Server Object"; AsyncAPI 3.0.0, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from events.errors import ErrorType, ToolError
 from events.flow.finding import did_you_mean
-from events.pointer import plain
+from functions.host.web.references import Referring, unusable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from events.errors import ToolError
     from functions.asyncapi.models import In
-
-_MAX_REFERENCES: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Description:
-    """A document with an object at its root."""
+class Description(Referring):
+    """An AsyncAPI document."""
 
-    root: dict[str, Any]
+    KIND: ClassVar[str] = "AsyncAPI"
     where: str
 
     @property
     def old(self) -> bool:
         """Whether it is of version 2, whose channels have their operations inside."""
         return str(self.root.get("asyncapi")).startswith("2.")
-
-    def at(self, node: Any) -> dict[str, Any]:
-        """Return an object of the document, or what it refers to; anything else is empty."""
-        for _ in range(_MAX_REFERENCES):
-            if not isinstance(node, dict):
-                return {}
-            if not isinstance(node.get("$ref"), str):
-                return node
-            node = self._target(node["$ref"])
-        raise unfit("a reference in the AsyncAPI document leads back to itself")
 
     def named(self, section: str, name: str) -> dict[str, Any]:
         """Return an entry of a section; ToolError (configuration) names those that are near."""
@@ -49,17 +37,6 @@ class Description:
             hint = did_you_mean(name, list(known)) or f"; it has {', '.join(known) or 'none'}"
             raise unfit(f"{self.where} has no '{name}' under '{section}'{hint}")
         return self.at(known[name])
-
-    def _target(self, reference: str) -> Any:
-        node: Any = self.root
-        if not reference.startswith("#/"):
-            raise unfit(f"the reference '{reference}' leaves the AsyncAPI document; bundle it")
-        for part in reference[2:].split("/"):
-            name = plain(part)
-            if not isinstance(node, dict) or name not in node:
-                raise unfit(f"the AsyncAPI document has nothing at '{reference}'")
-            node = node[name]
-        return node
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +81,7 @@ def find(description: Description, request: In) -> Operation:
 
 def unfit(reason: str) -> ToolError:
     """Return the error that a document is which cannot be called."""
-    return ToolError(reason, type=ErrorType.CONFIGURATION, title="Unusable AsyncAPI document")
+    return unusable(Description.KIND, reason)
 
 
 def _in_channel(description: Description, request: In) -> Operation:

@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from functions.host.durations import Seconds
-from functions.host.web.endpoint import Place
 from functions.host.web.limits import Limits
 from functions.host.web.policies import Policy
+from functions.host.web.resource import Resource
 
 Protocol = Literal["http", "mqtt", "nats", "ws"]
 """Of the DSL's protocols those with a client here."""
@@ -48,22 +48,8 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
-class Description(_Strict):
+class Description(Resource[dict[str, Any]]):
     """The AsyncAPI document: where it lies, or itself."""
-
-    name: str | None = Field(None, description="The document's name, for people.")
-    endpoint: Place | None = Field(
-        None, description="Where the document lies: its URI, or an object with it."
-    )
-    content: dict[str, Any] | None = Field(
-        None, description="The document itself, as an object; instead of an endpoint."
-    )
-
-    @model_validator(mode="after")
-    def _either(self) -> Self:
-        if (self.endpoint is None) == (self.content is None):
-            raise ValueError("give either 'endpoint' or 'content'")
-        return self
 
 
 class Server(_Strict):

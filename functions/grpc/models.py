@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from functions.host.web.endpoint import Place
 from functions.host.web.limits import Limits
 from functions.host.web.policies import TokenPolicy
+from functions.host.web.resource import Resource
 
 
 class Settings(BaseSettings):
@@ -56,22 +56,8 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Proto(_Strict):
+class Proto(Resource[Annotated[str, Field(min_length=1)]]):
     """The document that describes the service: where it lies, or itself."""
-
-    name: str | None = Field(None, description="The document's name, for people.")
-    endpoint: Place | None = Field(
-        None, description="Where the document lies: its URI, or an object with it."
-    )
-    content: str | None = Field(
-        None, description="The document's text, instead of an endpoint.", min_length=1
-    )
-
-    @model_validator(mode="after")
-    def _either(self) -> Self:
-        if (self.endpoint is None) == (self.content is None):
-            raise ValueError("give either 'endpoint' or 'content'")
-        return self
 
 
 class Service(_Strict):

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import unquote
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from events.errors import ErrorType, ToolError
 from events.flow.finding import did_you_mean
-from events.pointer import plain
+from functions.host.web.references import Referring, unusable
 from functions.host.web.structured import loaded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from events.errors import ToolError
     from functions.host.web.documents import Document
 
 _METHODS: Final = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
-_MAX_REFERENCES: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Description:
-    """A document with an object at its root."""
+class Description(Referring):
+    """An OpenAPI document."""
 
-    root: dict[str, Any]
+    KIND: ClassVar[str] = "OpenAPI"
     uri: str
     """Where it is from; empty when it came with the task's input."""
 
@@ -32,27 +30,6 @@ class Description:
     def swagger(self) -> bool:
         """Whether it is of version 2.0, which had another shape and another name."""
         return "swagger" in self.root
-
-    def at(self, node: Any) -> dict[str, Any]:
-        """Return an object of the document, or what it refers to; anything else is empty."""
-        for _ in range(_MAX_REFERENCES):
-            if not isinstance(node, dict):
-                return {}
-            if not isinstance(node.get("$ref"), str):
-                return node
-            node = self._target(node["$ref"])
-        raise unfit("a reference in the OpenAPI document leads back to itself")
-
-    def _target(self, reference: str) -> Any:
-        if not reference.startswith("#/"):
-            raise unfit(f"the reference '{reference}' leaves the OpenAPI document; bundle it first")
-        node: Any = self.root
-        for part in reference[2:].split("/"):
-            name = plain(unquote(part))
-            if not isinstance(node, dict) or name not in node:
-                raise unfit(f"the OpenAPI document has nothing at '{reference}'")
-            node = node[name]
-        return node
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +87,7 @@ def find(description: Description, operation_id: str) -> Operation:
 
 def unfit(reason: str) -> ToolError:
     """Return the error that a document is which cannot be called."""
-    return ToolError(reason, type=ErrorType.CONFIGURATION, title="Unusable OpenAPI document")
+    return unusable(Description.KIND, reason)
 
 
 def _operations(description: Description) -> Iterator[Operation]:

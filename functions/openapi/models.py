@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from functions.host.web.endpoint import Place
 from functions.host.web.limits import Limits
 from functions.host.web.policies import Policy
+from functions.host.web.resource import Resource
 from functions.host.web.response import Output
 
 
@@ -38,24 +38,8 @@ class Settings(BaseSettings):
         )
 
 
-class Description(BaseModel):
+class Description(Resource[dict[str, Any]]):
     """The OpenAPI document: where it lies, or itself."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str | None = Field(None, description="The document's name, for people.")
-    endpoint: Place | None = Field(
-        None, description="Where the document lies: its URI, or an object with it."
-    )
-    content: dict[str, Any] | None = Field(
-        None, description="The document itself, as an object; instead of an endpoint."
-    )
-
-    @model_validator(mode="after")
-    def _either(self) -> Self:
-        if (self.endpoint is None) == (self.content is None):
-            raise ValueError("give either 'endpoint' or 'content'")
-        return self
 
 
 class In(BaseModel):
