@@ -20,14 +20,19 @@ File = Annotated[Path, typer.Argument(help="A flow: YAML or JSON.", show_default
 Files = Annotated[list[Path], typer.Argument(help="Flows: YAML or JSON.", show_default=False)]
 
 
-def check(file: File, json: options.Json = False) -> None:
-    """Find every mistake in a flow file; needs no platform."""
-    findings = _findings(file)
+def check(files: Files, json: options.Json = False) -> None:
+    """Find every mistake in flow files; needs no platform."""
+    findings = {file: _examined(read_file(file), str(file))[1] for file in files}
     if json:
-        emit({"file": str(file), "findings": [_finding(each) for each in findings]}, compact=True)
-    refuse(findings)
+        told = [
+            {"file": str(file), "findings": [_finding(each) for each in found]}
+            for file, found in findings.items()
+        ]
+        emit({"files": told}, compact=True)
+    refuse([each for found in findings.values() for each in found])
     if not json:
-        say(f"{file}: no mistakes found")
+        for file in findings:
+            say(f"{file}: no mistakes found")
 
 
 def show(file: File, json: options.Json = False) -> None:
@@ -43,10 +48,10 @@ def show(file: File, json: options.Json = False) -> None:
 
 def deploy(files: Files, json: options.Json = False) -> None:
     """Check flow files and put them on the platform; the same version twice is harmless."""
-    checked = [(file, checked_text(file)) for file in files]
+    texts = checked_texts(files)
     platform = Platform(find().url)
     with progress("deploying"):
-        deployed = [put(platform, text, str(file)) for file, text in checked]
+        deployed = [put(platform, text, str(file)) for file, text in texts.items()]
     if json:
         emit({"flows": deployed}, compact=True)
         return
@@ -67,10 +72,11 @@ def flows(json: options.Json = False) -> None:
     table(("flow", "title", "deployed", "digest"), rows, "no flows")
 
 
-def checked_text(file: Path) -> str:
-    """Return a flow file's text; refuse one that has mistakes."""
-    refuse(_findings(file))
-    return read_file(file)
+def checked_texts(files: list[Path]) -> dict[Path, str]:
+    """Return the texts of flow files; refuse them together where one has mistakes."""
+    texts = {file: read_file(file) for file in files}
+    refuse([each for file, text in texts.items() for each in _examined(text, str(file))[1]])
+    return texts
 
 
 def put(platform: Platform, text: str, file: str) -> dict[str, Any]:
@@ -110,10 +116,6 @@ def parsed_text(text: str, file: str) -> "Parsed":
 
 def _reference(flow: dict[str, Any]) -> str:
     return f"{flow['namespace']}/{flow['name']}:{flow['version']}"
-
-
-def _findings(file: Path) -> "list[Finding]":
-    return _examined(read_file(file), str(file))[1]
 
 
 def _examined(text: str, file: str) -> "tuple[Parsed | None, list[Finding]]":

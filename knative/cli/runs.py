@@ -172,9 +172,10 @@ def _ready(target: str, *, wait: bool) -> Iterator[tuple[Platform, str, bool]]:
         split(target)
         yield Platform(find().url), target, True
         return
-    from knative.cli.flows import checked_text, put  # lazy: only files pay for the flow parser
+    from knative.cli.flows import checked_texts, put  # lazy: only files pay for the flow parser
 
-    text = checked_text(Path(target))
+    file = Path(target)
+    text = checked_texts([file])[file]
     with some_platform(wait=wait) as (platform, lasting):
         deployed = put(platform, text, target)
         reference = f"{deployed['namespace']}/{deployed['name']}:{deployed['version']}"

@@ -36,7 +36,8 @@ def test_check_passes_a_good_flow(tendril: Any, platform: Any, flow: Path) -> No
     """No mistakes is exit code 0, found without any platform."""
     done = tendril("check", flow.name)
     assert (done.returncode, done.stderr) == (0, "")
-    assert json.loads(tendril("check", flow.name, "--json").stdout)["findings"] == []
+    told = json.loads(tendril("check", flow.name, "--json").stdout)
+    assert told == {"files": [{"file": flow.name, "findings": []}]}
     assert platform.requests == []
 
 
@@ -59,8 +60,23 @@ def test_check_names_the_place_of_a_mistake(
     assert says in done.stderr
     told = tendril("check", flow.name, "--json")
     assert told.returncode == 2
-    first = json.loads(told.stdout)["findings"][0]
+    first = json.loads(told.stdout)["files"][0]["findings"][0]
     assert f"hello.yaml:{first['line']}:{first['column']}: {first['message']}" in told.stderr
+
+
+def test_check_looks_at_every_file(tendril: Any, flow: Path, tmp_path: Path) -> None:
+    """One command tells the mistakes of all the files that it is given."""
+    wrong = [tmp_path / name for name in ("first.yaml", "second.yaml")]
+    for each in wrong:
+        each.write_text(GOOD.replace("set:", "sett:"))
+    done = tendril("check", "first.yaml", flow.name, "second.yaml")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert [line.partition(" ")[0] for line in done.stderr.splitlines()] == [
+        "first.yaml:8:7:",
+        "second.yaml:8:7:",
+    ]
+    said = tendril("check", flow.name, flow.name.replace("hello", "first"), "--json")
+    assert [len(each["findings"]) for each in json.loads(said.stdout)["files"]] == [0, 1]
 
 
 def test_check_says_when_a_file_is_missing(tendril: Any) -> None:
@@ -145,7 +161,7 @@ def test_run_of_a_file_does_not_replace_a_platform_that_was_named(
     assert tendril("run", flow.name, TENDRIL_URL=closed_url).returncode == 5
 
 
-@pytest.mark.parametrize("name", ["answer.yaml", "hello.yaml", "ingest.yaml"])
+@pytest.mark.parametrize("name", ["answer.yaml", "hello.yaml", "ingest.yaml", "refund.yaml"])
 def test_the_examples_have_no_mistakes(tendril: Any, name: str) -> None:
     """Every flow that ships passes `tendril check`."""
     done = tendril("check", str(ROOT / "examples" / name))
