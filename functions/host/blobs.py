@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from events.errors import ErrorType, ToolError
+from functions.host.recent import Recent
 
 if TYPE_CHECKING:
     from functions.host.objects import ObjectStore
@@ -30,7 +30,7 @@ class Blobs:
     def __init__(self, store: ObjectStore, threshold: int) -> None:
         self._store = store
         self._threshold = threshold
-        self._recent: OrderedDict[str, bytes] = OrderedDict()
+        self._recent: Recent[str, bytes] = Recent(_KEPT)
 
     async def pack(self, value: Any, owner: str, room: str = "runs") -> str:
         """Return the packed text of `value`; `owner` is the run (or event) the object goes with."""
@@ -45,20 +45,22 @@ class Blobs:
         key = f"{room}/{owner}/{sha}"
         await self._store.put(key, data)
         ref = f"{key}?size={len(data)}"
-        self._keep(ref, data)
+        self._recent.keep(ref, data, len(data))
         return ref
 
     async def unpack(self, packed: str) -> Any:
         """Return the value of a packed text."""
-        if not packed.startswith("@"):
-            return orjson.loads(packed)
-        return orjson.loads(await self.fetch(packed[1:]))
+        return orjson.loads(await self.text(packed))
+
+    async def text(self, packed: str) -> str | bytes:
+        """Return the JSON of a packed text."""
+        return await self.fetch(packed[1:]) if packed.startswith("@") else packed
 
     async def fetch(self, ref: str) -> bytes:
         """Return the bytes behind a dataref; ToolError when it is not ours or was altered."""
-        if ref in self._recent:
-            self._recent.move_to_end(ref)
-            return self._recent[ref]
+        known = self._recent.get(ref)
+        if known is not None:
+            return known
         match = _REF.fullmatch(ref)
         if match is None:
             raise ToolError(
@@ -68,13 +70,8 @@ class Blobs:
         data: bytes = await self._store.get(match["key"])
         if len(data) != int(match["size"]) or hashlib.sha256(data).hexdigest() != match["sha"]:
             raise ToolError(f"the object behind dataref '{ref}' was altered")
-        self._keep(ref, data)
+        self._recent.keep(ref, data, len(data))
         return data
-
-    def _keep(self, ref: str, data: bytes) -> None:
-        self._recent[ref] = data
-        while len(self._recent) > _KEPT:
-            self._recent.popitem(last=False)
 
 
 def dataref(packed: str) -> str | None:

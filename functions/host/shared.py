@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from events.flow.advance import StaleSignal
 from events.flow.steps import Surroundings
+from functions.host.recent import Recent
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -28,13 +28,13 @@ class Shared:
 
     def __init__(self, ledger: Ledger, blobs: Blobs) -> None:
         self._ledger, self._blobs = ledger, blobs
-        self._known: OrderedDict[tuple[str, str], Any] = OrderedDict()
+        self._known: Recent[tuple[str, str], Any] = Recent(_KEPT)
 
     async def input(self, run: RunRow) -> Any:
         """Return a run's input."""
         if len(run.input) < _SMALL and not run.input.startswith("@"):
             return orjson.loads(run.input)
-        return await self._once((run.id, ""), lambda: self._blobs.unpack(run.input))
+        return await self._once((run.id, ""), lambda: self._unpacked(run.input))
 
     async def around(self, run: RunRow, state: State | None) -> Surroundings | None:
         """Return what the branch that a state is of sees; StaleSignal: its fork is over."""
@@ -46,19 +46,26 @@ class Shared:
             raise StaleSignal(f"the fork {fork} is over")
         return found
 
-    async def _read(self, run: RunRow, fork: str) -> Surroundings | None:
+    async def _unpacked(self, packed: str) -> tuple[Any, int]:
+        text = await self._blobs.text(packed)
+        return orjson.loads(text), len(text)
+
+    async def _read(self, run: RunRow, fork: str) -> tuple[Surroundings | None, int]:
         packed = orjson.loads(await self._ledger.shared(run.id, fork))
         if packed is None:
-            return None
-        return Surroundings(**{name: await self._blobs.unpack(packed[name]) for name in packed})
+            return None, 0
+        found = {name: await self._unpacked(packed[name]) for name in packed}
+        values = {name: value for name, (value, _) in found.items()}
+        return Surroundings(**values), sum(size for _, size in found.values())
 
-    async def _once(self, key: tuple[str, str], read: Callable[[], Awaitable[Any]]) -> Any:
-        if key in self._known:
-            self._known.move_to_end(key)
-            return self._known[key]
-        value = await read()
+    async def _once(
+        self, key: tuple[str, str], read: Callable[[], Awaitable[tuple[Any, int]]]
+    ) -> Any:
+        """Return what is known, or what is read, with the length of its JSON, and then known."""
+        known = self._known.get(key)
+        if known is not None:
+            return known
+        value, size = await read()
         if value is not None:
-            self._known[key] = value
-            if len(self._known) > _KEPT:
-                self._known.popitem(last=False)
+            self._known.keep(key, value, size)
         return value

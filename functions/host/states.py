@@ -12,7 +12,6 @@ fails to parse it rather than go on without the parts.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +20,7 @@ import orjson
 
 from events.errors import ToolError
 from events.flow.advance import StaleSignal
+from functions.host.recent import Recent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +54,7 @@ class States:
 
     def __init__(self, ledger: Ledger, blobs: Blobs) -> None:
         self._ledger, self._blobs = ledger, blobs
-        self._known: OrderedDict[str, Json] = OrderedDict()
+        self._known: Recent[str, Json] = Recent(_KEPT)
         """Parts by their digests: values that were parsed here, so that nobody changes them."""
         self._names: dict[int, str] = {}
         """Their digests by their identities: most parts of a new state are those of the last."""
@@ -69,17 +69,18 @@ class States:
             return plain
         lying = orjson.loads(packed[1:])
         state: State = lying["state"]
-        missing = [name for name in lying["parts"] if name not in self._known]
+        parts = {name: self._known.get(name) for name in lying["parts"]}
+        missing = [name for name, part in parts.items() if part is None]
         found = await self._ledger.parts(run_id, scope, missing) if missing else {}
         if len(found) < len(missing):
             raise StaleSignal(f"scope '{scope}' of run {run_id} has moved on, or a part is lost")
         for name, text in found.items():
             if sha256(text.encode()).hexdigest() != name:
                 raise ToolError(f"part {name} of the state of run {run_id} was altered")
+            parts[name] = self._keep(name, text)
         for name, places in lying["parts"].items():
-            part = self._keep(name, found.get(name))
             for place in places:
-                _holder(state, place)[place[-1]] = part
+                _holder(state, place)[place[-1]] = parts[name]
         return state
 
     def pack(self, state: State, before: str = "") -> Packed:
@@ -113,17 +114,14 @@ class States:
             self._keep(name, part)
         return Packed(text.decode(), tuple(texts.items()), tuple(sorted(had - parts.keys())))
 
-    def _keep(self, name: str, text: str | None) -> Json:
+    def _keep(self, name: str, text: str) -> Json:
         """Return the part of a digest, parsed from its JSON unless it is known."""
-        if name in self._known:
-            self._known.move_to_end(name)
-            return self._known[name]
-        assert text is not None
-        value = self._known[name] = orjson.loads(text)
-        self._names[id(value)] = name
-        if len(self._known) > _KEPT:
-            _, old = self._known.popitem(last=False)
-            del self._names[id(old)]
+        value = self._known.get(name)
+        if value is None:
+            value = orjson.loads(text)
+            self._names[id(value)] = name
+            for old in self._known.keep(name, value, len(text)):
+                del self._names[id(old)]
         return value
 
 

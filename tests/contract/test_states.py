@@ -89,6 +89,17 @@ async def test_another_host_reads_the_parts(ledger: Ledger, blobs: Blobs) -> Non
     assert (step.keeps, step.drops, step.state) == ((), (), packed)
 
 
+async def test_a_state_of_many_parts_is_read_whole(ledger: Ledger, blobs: Blobs) -> None:
+    """Parts that were known before it are in it, also where those read beside them are too many."""
+    whole = state(0)
+    whole["frames"][0]["variables"] = {f"v{n}": [f"{n} {ITEMS}"] for n in range(100)}
+    part = {**state(0), "frames": [{"variables": {"v99": whole["frames"][0]["variables"]["v99"]}}]}
+    packed = await begun(ledger, States(ledger, blobs), whole)
+    other = States(ledger, blobs)
+    assert await other.unpack("r1", "", States(ledger, blobs).pack(part).text) == part
+    assert await other.unpack("r1", "", packed) == whole
+
+
 async def test_equal_values_that_are_not_the_same_are_one_part(
     ledger: Ledger, blobs: Blobs
 ) -> None:
