@@ -3,8 +3,9 @@
 `python -m benchmarks.soak --minutes 60` prints a table of samples and a verdict, and ends with
 status 1 where something grows; `--ledger postgresql` takes a PostgreSQL of its own, `--json FILE`
 writes the samples too. Runs leave the ledger and the archive within a minute and a half here, so
-that the platform is as full as it will be after the warm-up. From then on, the line through a
-figure's samples may rise by a twentieth of their mean and by its `SLACK`, over all that is left.
+that the platform is as full as it will be after the warm-up: two fifths of the time, at least two
+minutes and at most ten. From then on, the line through a figure's samples may rise by a twentieth
+of their mean and by its `SLACK`, over all that is left.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ SETTINGS: Final = {
     "TENDRIL_UNMATCHED_KEPT": "200",
 }
 WARM_UP: Final = 0.4
-"""Which part of a short soak comes before the first sample that counts; at most ten minutes."""
+"""Which part of a soak comes before the first sample that counts."""
+LEAST, MOST = 2.0, 10.0
+"""Minutes of warm-up: runs leave the archive in one and a half, and caches take as long to fill."""
 RATE: Final = 5.0
 """Runs a second, few enough that nothing piles up on two busy cores."""
 SLACK: Final = {"memory MB": 3, "ledger MB": 1, "broker MB": 1, "objects MB": 1, "objects": 50,
@@ -78,7 +81,7 @@ class Verdict:
 
 def judge(samples: list[Sample], minutes: float) -> list[Verdict]:
     """Lay a line through each figure's samples after the warm-up."""
-    begin = min(minutes * WARM_UP, 10) * 60
+    begin = min(max(minutes * WARM_UP, LEAST), MOST) * 60
     kept = [sample for sample in samples if sample.second >= begin]
     seconds = [sample.second for sample in kept]
     verdicts = []
@@ -181,6 +184,8 @@ def main() -> int:
     parser.add_argument("--ledger", choices=["sqlite", "postgresql"], default="sqlite")
     parser.add_argument("--json", metavar="FILE", help="write samples and verdict as JSON too")
     options = parser.parse_args()
+    if options.minutes < 2 * LEAST:
+        parser.error(f"--minutes is {2 * LEAST:g} at least: the first {LEAST:g} only warm up")
     for ledger in _ledgers(options.ledger):
         with tempfile.TemporaryDirectory() as folder:
             samples = asyncio.run(soak(Path(folder), options.minutes, options.rate, ledger))
