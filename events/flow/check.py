@@ -16,7 +16,7 @@ from events.flow.rules.order import misordered
 from events.flow.rules.processes import unrunnable
 from events.flow.rules.schedule import unkeepable
 from events.flow.rules.shapes import meaningless
-from events.flow.rules.support import NOT_YET, not_yet
+from events.flow.rules.support import foreign
 from events.flow.rules.visit import finding
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from events.flow.parse import Parsed
     from events.source import Path
 
-__all__ = ["NOT_YET", "Finding", "check"]
+__all__ = ["Finding", "check"]
 
 
 def check(
@@ -55,6 +55,6 @@ def check(
         *unkeepable(parsed),
         *unspendable(parsed),
         *uncompilable(parsed, compile),
-        *not_yet(parsed),
+        *foreign(parsed),
     ]
     return in_order(finding(parsed, words) for words in wrong if words[0].below(within))

@@ -29,13 +29,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from events.flow.expressions import ExpressionError, is_expression, program, shown
 from events.flow.syntax.event import EventFilter, FilterProperties
-from events.vocabulary import digest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from events.flow.steps import Evaluate
-    from events.flow.syntax import Flow
     from events.flow.syntax.event import EventConsumption
 
 Json = Any
@@ -44,21 +42,6 @@ _PATTERN: Final = re.compile(r"[\\^$*+?()\[\]{}|]")
 _ABSENT: Final = object()
 EVERY_EVENT: Final = EventFilter.model_construct(with_=FilterProperties.model_construct())
 """What `any: []` means."""
-
-
-def filters_of(flow: Flow) -> tuple[EventFilter, ...]:
-    """Return the filters of the events that start a run; empty for a flow no event starts.
-
-    One that passes any of them does, but where the strategy is `all`.
-    """
-    on = flow.schedule.on if flow.schedule else None
-    return () if on is None else filters_in(on)
-
-
-def gathers(flow: Flow) -> bool:
-    """Whether one event does not start a run, but one for each filter does."""
-    on = flow.schedule.on if flow.schedule else None
-    return on is not None and on.all is not None
 
 
 def filters_in(strategy: EventConsumption) -> tuple[EventFilter, ...]:
@@ -89,70 +72,6 @@ def values_of(
     return found
 
 
-def keys_of(
-    wanted: EventFilter, event: Mapping[str, Json], evaluate: Evaluate
-) -> dict[str, Json] | None:
-    """Return the values of a filter's correlation keys; None where an event does not pass.
-
-    This is for events that start a run: what a key expects is evaluated on the event.
-    """
-    values = values_of(wanted, event, evaluate) if matches(wanted, event, evaluate) else None
-    if values is None:
-        return None
-    keys = wanted.correlate or {}
-    return (
-        values if all(_expects(keys[k].expect, values[k], event, evaluate) for k in keys) else None
-    )
-
-
-def _expects(
-    expect: str | None, value: Json, event: Mapping[str, Json], evaluate: Evaluate
-) -> bool:
-    if expect is None:
-        return True
-    if not is_expression(expect):
-        return bool(expect == value)
-    try:
-        return bool(canonical(evaluate(program(expect), dict(event), {})) == value)
-    except ExpressionError:
-        return False
-
-
-def starters(
-    flow: Flow, events: Sequence[Mapping[str, Json]], evaluate: Evaluate
-) -> tuple[int, ...]:
-    """Return which of the events start a run, by their index, in the order of its input.
-
-    That is the first event, or the first set of events where all filters need one; none when it
-    is not let in, or no set is whole.
-    """
-    filters = filters_of(flow)
-    if not gathers(flow):
-        let_in = any(keys_of(each, events[0], evaluate) is not None for each in filters)
-        return (0,) if let_in else ()
-    sets: dict[str, list[list[int]]] = {}
-    for index, event in enumerate(events):
-        for number, wanted in enumerate(filters):
-            if (values := keys_of(wanted, event, evaluate)) is None:
-                continue
-            waiting = sets.setdefault(digest(values), [[] for _ in filters])
-            waiting[number].append(index)
-            if whole := _one_of_each(waiting):
-                return whole
-    return ()
-
-
-def _one_of_each(waiting: list[list[int]]) -> tuple[int, ...]:
-    """Return the first of each that is none of those before, as the ledger does; empty else."""
-    chosen: list[int] = []
-    for own in waiting:
-        found = next((each for each in own if each not in chosen), None)
-        if found is None:
-            return ()
-        chosen.append(found)
-    return tuple(chosen)
-
-
 def exact_type(wanted: EventFilter) -> str | None:
     """Return the one event type that can match, for an index; None when several can."""
     given = wanted.with_.type
@@ -178,11 +97,6 @@ def failure(wanted: EventFilter, event: Mapping[str, Json], evaluate: Evaluate) 
         if not _fits(each, event.get(name, _ABSENT), evaluate)
     )
     return "; ".join(failing)
-
-
-def input_of(*events: Mapping[str, Json]) -> list[dict[str, Json]]:
-    """Return the raw input of the run that these events start: always a list of them."""
-    return [dict(event) for event in events]
 
 
 def _failure(name: str, wanted: Json, value: Json) -> str:

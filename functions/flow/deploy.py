@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from events.flow.catalog import UnknownFunction
 from events.flow.check import check
-from events.flow.correlate import exact_type, filters_of, gathers
+from events.flow.correlate import exact_type
 from events.flow.listening import shapes_of
 from events.flow.parse import FlowError, parse
+from events.flow.starters import filters_of, gathers
 from events.flow.syntax.run import PROCESSES
 from events.flow.timetable import timetable_of
 from functions.flow.imports import completed

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from events.envelope import to_structured
-from events.flow.correlate import filter_of, input_of, keys_of
-from events.flow.listening import correlation
+from events.flow.correlate import filter_of
+from events.flow.starters import input_of, keys_of
 from events.vocabulary import LIFECYCLE_PREFIXES, OWN_PREFIX, PING, identify
 from functions.flow import gathering, inbox
 from functions.flow.starting import start
 from functions.host.hops import hop_message
-from functions.host.ledger.rows import Part
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -51,17 +50,13 @@ class Door:
         doors = await self._platform.ledger.doors(event.type)
         passed = [(door, await self._opens(door, document)) for door in doors]
         alone = [door for door, values in passed if values is not None and not door.of]
-        parts = tuple(
-            Part(door.digest, door.number, door.of, correlation(values))
-            for door, values in passed
-            if values is not None and door.of
-        )
+        together = await gathering.joined(self._platform, passed)
         keys = await inbox.wanted(self._platform, document)
-        if not alone and not parts and not keys:
+        if not alone and not together and not keys:
             await self._keep(event)
             return None
         return await self._emit(
-            [each async for each in self._done(event, document, alone, parts, keys)]
+            [each async for each in self._done(event, document, alone, together, keys)]
         )
 
     async def _done(
@@ -69,7 +64,7 @@ class Door:
         event: Event,
         document: dict[str, Any],
         alone: list[DoorRow],
-        parts: tuple[Part, ...],
+        together: gathering.Joined,
         keys: tuple[tuple[str, str], ...],
     ) -> AsyncIterator[Opened]:
         """Yield what is opened by all that an event does.
@@ -77,9 +72,13 @@ class Door:
         It is kept first: a run that it starts began after it came.
         """
         platform, arrival = self._platform, None
-        if keys or parts:
-            used = bool(alone)
-            arrival, gathered = await inbox.receive(platform, document, keys, parts, used=used)
+        if keys or together:
+            parts, members = together.parts, together.members
+            arrival, gathered = await inbox.receive(
+                platform, document, keys, parts, members, used=bool(alone)
+            )
+            for member in members:
+                gathered += await gathering.look(platform, member.digest, member.correlation)
             for each in gathered:
                 _, opened = await gathering.begin(platform, each)
                 yield opened

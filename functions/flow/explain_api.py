@@ -10,8 +10,9 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from events.envelope import EnvelopeError, parse, to_structured
-from events.flow.correlate import failure, filter_of, filters_of, keys_of, values_of
+from events.flow.correlate import failure, filter_of, values_of
 from events.flow.listening import shapes_of
+from events.flow.starters import ends, filters_of, keys_of
 from events.vocabulary import LIFECYCLE_PREFIXES, OWN_PREFIX
 from functions.host.assembly import Platform  # noqa: TC001 - FastAPI reads the annotation
 from functions.host.endpoint import read_body
@@ -37,7 +38,9 @@ class WaiterView(BaseModel):
     """Something of a flow that waits for events."""
 
     flow: str
-    waits: str = Field(description="start (of a run) or listen (of a task)")
+    waits: str = Field(
+        description="start (of a run), until (enough is gathered) or listen (of a task)"
+    )
     filter: dict[str, Any]
     matches: bool
     reason: str | None = Field(None, description="what of the event does not pass")
@@ -86,9 +89,10 @@ def _waiters(one: Deployed, document: dict[str, Any], evaluate: Evaluate) -> Ite
     on = one.flow.schedule.on if one.flow.schedule else None
     starts = filters_of(one.flow)
     together = len(starts) if on and on.all is not None else 1
-    for wanted in starts:
-        values = keys_of(wanted, document, evaluate)
-        yield _view(one, "start", wanted, values, failure(wanted, document, evaluate), together)
+    for number, wanted in enumerate(starts):
+        values, reason = keys_of(wanted, document, evaluate), failure(wanted, document, evaluate)
+        waits = "until" if ends(one.flow, number) else "start"
+        yield _view(one, waits, wanted, values, reason, together)
     for shape in shapes_of(one.flow):
         wanted = filter_of(shape.filter)
         reason = failure(wanted, document, evaluate)

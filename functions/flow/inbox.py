@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from functions.host.assembly import Platform
+    from functions.host.ledger.gathering import Member
     from functions.host.ledger.rows import Gathered, Part
 
 Json = Any
@@ -38,13 +39,14 @@ async def receive(
     document: dict[str, Json],
     keys: tuple[tuple[str, str], ...],
     parts: tuple[Part, ...],
+    members: tuple[Member, ...] = (),
     *,
     used: bool,
 ) -> tuple[Arrival, list[Gathered]]:
     """Keep an event for those who listen and those who will; return the sets it makes whole."""
     event = event_key(document["source"], document["id"])
     outcome = await platform.blobs.pack(Outcome(event=document).to_json(), event, "events")
-    arrival = Arrival(event, outcome, platform.clock(), keys, used, parts)
+    arrival = Arrival(event, outcome, platform.clock(), keys, used, parts, members)
     at, gathered = await platform.ledger.receive(arrival)
     return replace(arrival, at=at), gathered
 
@@ -68,12 +70,15 @@ async def expire(platform: Platform, now: float) -> None:
     events = await ledger.stale(now - platform.settings.inbox_ttl, _PAGE)
     for each in events:
         if not each.used:
-            document = (await platform.blobs.unpack(each.outcome))["event"]
-            name = identify(document["source"], document["id"])
-            text = orjson.dumps(document).decode()
-            await ledger.add_unmatched(name, text, now, platform.settings.unmatched_kept)
+            await unmatched(platform, (await platform.blobs.unpack(each.outcome))["event"], now)
     if events:
         await ledger.forget([each.event for each in events])
+
+
+async def unmatched(platform: Platform, document: dict[str, Json], now: float) -> None:
+    """Keep an event for people to see: nothing will ever come of it."""
+    name, text = identify(document["source"], document["id"]), orjson.dumps(document).decode()
+    await platform.ledger.add_unmatched(name, text, now, platform.settings.unmatched_kept)
 
 
 def _fitting(

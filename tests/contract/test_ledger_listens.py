@@ -10,10 +10,12 @@ import pytest
 
 from events.flow.listening import Shape
 from functions.host.ledger import open_ledger
+from functions.host.ledger.gathering import Look, Member
 from functions.host.ledger.rows import (
     Arrival,
     Entry,
     ForkRow,
+    Gathered,
     Letter,
     LetterStatus,
     Part,
@@ -332,6 +334,84 @@ async def test_a_set_stays_until_its_run_is_started(ledger: Ledger) -> None:
     assert await ledger.gathered(NOW + 1) == [replace(made, events=())]
     await ledger.started(made)
     assert await ledger.gathered(NOW + 1) == []
+
+
+def member(name: str, at: float = NOW, correlation: str = "") -> Arrival:
+    """Return an event that a flow gathers."""
+    return replace(arrival(name, at, ()), members=(Member("sha256:a", correlation, (0, 2)),))
+
+
+async def gathered(ledger: Ledger, correlation: str = "") -> list[tuple[str, bool]]:
+    """Return the events of a gathering, and which of them were looked at."""
+    found = await ledger.gathering("sha256:a", correlation)
+    return [(each.event, each.looked) for each in found]
+
+
+async def test_events_are_gathered_in_the_order_they_came(ledger: Ledger) -> None:
+    """Each counts once, with the filters that it passed, and is neither unmatched nor forgotten."""
+    for name, at in (("b", NOW + 2), ("a", NOW + 1), ("b", NOW + 3), ("c", NOW)):
+        await ledger.receive(member(name, at))
+    await ledger.receive(member("d", correlation="x"))
+    found = await ledger.gathering("sha256:a", "")
+    assert [(each.event, each.outcome, each.filters) for each in found] == [
+        (name, f'{{"event":"{name}"}}', (0, 2)) for name in "bac"
+    ]
+    assert {each.used for each in await ledger.stale(NOW + 9, 9)} == {True}
+    await ledger.forget(["a", "b", "c", "d"])
+    await ledger.receive(member("b"))
+    assert await gathered(ledger) == [("b", False), ("a", False), ("c", False)]
+    assert await gathered(ledger, "x") == [("d", False)]
+
+
+async def test_a_gathering_is_looked_at(ledger: Ledger) -> None:
+    """What was looked at is due no more; what came since, or what was left over, is."""
+    await ledger.deploy(flow(), [])
+    for name in "abc":
+        await ledger.receive(member(name))
+    assert await ledger.unlooked(NOW) == []
+    assert await ledger.unlooked(NOW + 1) == [("sha256:a", "")]
+    assert await ledger.gather(Look("sha256:a", "", ("a", "b"), NOW))
+    assert await gathered(ledger) == [("a", True), ("b", True), ("c", False)]
+    assert await ledger.gather(Look("sha256:a", "", ("a", "b", "c"), NOW))
+    assert await ledger.unlooked(NOW + 1) == []
+    made = Gathered("g", "sha256:a", ('{"event":"a"}',))
+    assert await ledger.gather(Look("sha256:a", "", ("a", "b", "c"), NOW, ("a", "b"), made))
+    assert await gathered(ledger) == [("c", False)]
+    assert await ledger.gathered(NOW + 1) == [made]
+    for late in (Look("sha256:a", "", ("a", "b"), NOW), Look("sha256:a", "", ("a",), NOW, ("a",))):
+        assert not await ledger.gather(late)
+    await ledger.receive(member("a"))
+    assert await gathered(ledger) == [("c", False)], "a late copy of what was spent is nothing new"
+
+
+async def test_an_older_version_gathers_no_more(ledger: Ledger) -> None:
+    """What it has is to be looked at, whatever was seen of it before and is seen of it later."""
+    await ledger.deploy(flow(), [])
+    await ledger.receive(member("a"))
+    look = Look("sha256:a", "", ("a",), NOW)
+    assert await ledger.gather(look)
+    await ledger.deploy(flow("1.1.0", "sha256:b"), [])
+    assert await gathered(ledger) == [("a", False)]
+    assert await ledger.gather(look)
+    assert await gathered(ledger) == [("a", False)]
+
+
+async def test_one_of_those_who_look_makes_the_set(ledger_url: str) -> None:
+    """Hosts that look at the same time make one set of the same events."""
+    one, other = open_ledger(ledger_url), open_ledger(ledger_url)
+    try:
+        for number in range(10):
+            await one.receive(member(f"e{number}"))
+            made = Gathered(f"g{number}", "sha256:a", ("{}",))
+            look = Look("sha256:a", "", (f"e{number}",), NOW, (f"e{number}",), made)
+            assert sorted(await asyncio.gather(one.gather(look), other.gather(look))) == [
+                False,
+                True,
+            ]
+        assert len(await one.gathered(NOW + 1)) == 10
+    finally:
+        await one.close()
+        await other.close()
 
 
 async def test_sets_are_whole_whoever_comes_last(ledger_url: str) -> None:

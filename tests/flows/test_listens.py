@@ -203,7 +203,10 @@ async def test_listens_survive_a_crash(platform: LocalPlatform) -> None:
 
 
 async def test_events_start_a_run_together(platform: LocalPlatform) -> None:
-    """`all` starts a run for each set of events that correlate, `any` one for each event."""
+    """`all` starts a run for each set of events that correlate, `any` one for each event.
+
+    `any` with `until` starts one for all that came before its end.
+    """
     both = """
 schedule:
   on:
@@ -215,12 +218,27 @@ do: [{s: {set: '${ {room: $workflow.input[1].data.room, n: [$workflow.input[].da
     await platform.deploy(flow("both", both))
     any_ = "schedule: {on: {any: [{with: {type: t}}, {with: {type: x}}]}}\ndo: [{s: {set: {x: 1}}}]"
     await platform.deploy(flow("any", any_))
-    for number, kind, room in ((1, "h", 7), (2, "t", 8), (0, "t", 7), (3, "t", "7"), (3, "t", "7")):
-        assert await platform.publish(event(kind, number, room=room)) == 202
+    room = "correlate: {room: {from: .data.room}}"
+    until_ = f"""
+schedule:
+  on:
+    any: [{{with: {{type: t}}, {room}}}]
+    until: {{one: {{with: {{type: end}}, {room}}}}}
+do: [{{s: {{set: '${{ {{n: [.[].data.n] | sort}} }}'}}}}]
+"""
+    await platform.deploy(flow("until", until_))
+    for number, kind, place in (
+        (1, "h", 7),
+        (2, "t", 8),
+        (0, "t", 7),
+        (3, "t", "7"),
+        (3, "t", "7"),
+    ):
+        assert await platform.publish(event(kind, number, room=place)) == 202
     found: dict[str, list[dict[str, Any]]] = {}
 
     async def both_started() -> bool:
-        for name in ("both", "any"):
+        for name in ("both", "any", "until"):
             _, listed = await platform.api("GET", f"/runs?flow=ear/{name}")
             found[name] = listed["runs"]
         ends = {run["status"] for runs in found.values() for run in runs}
@@ -228,3 +246,13 @@ do: [{s: {set: '${ {room: $workflow.input[1].data.room, n: [$workflow.input[].da
 
     await until(both_started, 30, "the runs are started")
     assert found["both"][0]["output"] == {"room": 7, "n": [3, 1]}
+    assert found["until"] == []
+    await platform.kill()
+    await platform.start()
+    assert await platform.publish(event("end", 1, room=7)) == 202
+
+    async def until_started() -> bool:
+        _, listed = await platform.api("GET", "/runs?flow=ear/until")
+        return [run["output"] for run in listed["runs"]] == [{"n": [0, 3]}]
+
+    await until(until_started, 30, "the run of what was gathered has ended")

@@ -11,7 +11,6 @@ import isodate
 
 from events.errors import TendrilError
 from events.flow import expressions
-from events.flow.correlate import input_of, starters
 from events.flow.rehearsal import paths
 from events.flow.rehearsal.differences import differences
 from events.flow.rehearsal.recording import MissingAnswer
@@ -19,6 +18,7 @@ from events.flow.rehearsal.script import span
 from events.flow.rehearsal.stage import RUN, Answer, Stage
 from events.flow.rehearsal.troupe import MissingFlow, Troupe
 from events.flow.schemas import ValidationFault, validate
+from events.flow.starters import Whole, input_of, starters
 from events.flow.steps import Running, ScopeFaulted
 from events.vocabulary import OWN_PREFIX
 
@@ -95,19 +95,20 @@ def _decided(prompter: Prompter, asked: ApprovalRequest) -> Answer:
 
 
 def _begin(stage: Stage, case: Case) -> Iterator[Failure]:
-    """Have the events come; the first one starts a flow that events start, or the first set."""
+    """Have the events come; those that start the flow first, and all that are spent on it."""
     given = case.events or ()
     events = [_event(each.event, index) for index, each in enumerate(given)]
     scheduled = stage.flow.schedule is not None and stage.flow.schedule.on is not None
-    starting: tuple[int, ...] = ()
+    spent: tuple[int, ...] = ()
     if events and scheduled and "input" not in case.model_fields_set:
-        starting = starters(stage.flow, events, stage.evaluate)
-        if not starting:
+        found = starters(stage.flow, events, stage.evaluate)
+        if found is None:
             yield Failure("events/0", ("no filter under schedule.on lets it start the flow",))
-            starting = (0,)
-        stage.input = input_of(*(events[index] for index in starting))
+            found = Whole((0,), (0,))
+        spent = found.spent
+        stage.input = input_of(*(events[index] for index in found.starting))
     for index, each in enumerate(given):
-        if index not in starting:
+        if index not in spent:
             stage.events.append((stage.began + span(each.at), events[index]))
     stage.events.sort(key=itemgetter(0))
 

@@ -56,6 +56,7 @@ def programs_of(parsed: Parsed) -> Iterator[Program]:
         yield from _template(definition, Place(("use", "errors", name)), OF_TASK)
     for place, _ in scheduled(definition):
         yield from _filter(definition, place, OF_EVENT)
+    yield from _whole(definition, Place(("schedule", "on", "until")), OF_EVENT)
     yield from _template(definition, Place(("timeout",)), OF_FLOW_OUTPUT)
     for name in definition.get("use", {}).get("retries", {}):
         yield from _retry(definition, Place(("use", "retries", name)), OF_TASK)

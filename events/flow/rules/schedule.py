@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from events.flow.place import Place
-from events.flow.rules.filters import filters_of
+from events.flow.place import Place, value_at
+from events.flow.rules.filters import filters_of, scheduled
+from events.flow.starters import gathers
 from events.flow.timetable import wrong
 from events.vocabulary import LIFECYCLE_PREFIXES, OWN_PREFIX
 
@@ -23,7 +24,8 @@ def unkeepable(parsed: Parsed) -> Iterator[Words]:
         name, reason = found
         place = Place(("schedule", name))
         yield place, f"{place}: {reason}"
-    yield from _apart(parsed.definition.get("schedule", {}).get("on", {}).get("all"))
+    if gathers(parsed.flow):
+        yield from _apart(parsed)
     for filtered, wanted in filters_of(parsed):
         kind = wanted["with"].get("type")
         if isinstance(kind, str) and kind.startswith((OWN_PREFIX, *LIFECYCLE_PREFIXES)):
@@ -32,15 +34,18 @@ def unkeepable(parsed: Parsed) -> Iterator[Words]:
             yield place, f"{place}: '{kind}' never comes: {reason}"
 
 
-def _apart(filters: list[dict[str, Any]] | None) -> Iterator[Words]:
-    """Yield the filters of `schedule.on.all` that no set of events can pass together."""
-    place = Place(("schedule", "on", "all"))
-    if filters == []:
-        yield place, f"{place}: of no filters no event starts a run; expected at least one"
-    keys = [set(each.get("correlate", ())) for each in filters or ()]
-    for index, own in enumerate(keys):
-        if own != keys[0]:
-            told = ", ".join(sorted(own ^ keys[0]))
-            where = Place((*place.path, index))
+def _apart(parsed: Parsed) -> Iterator[Words]:
+    """Yield the filters under `schedule.on` that no events can pass together."""
+    on = Place(("schedule", "on"))
+    for path in (("all",), ("until", "all")):
+        if value_at(parsed.definition, (*on.path, *path)) == []:
+            place = Place((*on.path, *path))
+            yield place, f"{place}: of no filters no event starts a run; expected at least one"
+    found = list(scheduled(parsed.definition))
+    if value_at(parsed.definition, (*on.path, "any")) == []:
+        found.insert(0, (Place((*on.path, "any")), {}))
+    for place, wanted in found[1:]:
+        if own := set(wanted.get("correlate", ())) ^ set(found[0][1].get("correlate", ())):
+            told = ", ".join(sorted(own))
             reason = "all filters must have the same correlation keys"
-            yield where, f"{where}: {reason}, and {told} is in one of this and the first alone"
+            yield place, f"{place}: {reason}, and {told} is in one of this and the first alone"

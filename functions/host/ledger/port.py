@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from events.flow.listening import Shape
     from events.vocabulary import Hop
     from functions.host.ledger.claims import Claim
+    from functions.host.ledger.gathering import Look, Waiting
     from functions.host.ledger.rows import (
         Arrival,
         Bookmark,
@@ -248,6 +249,19 @@ class Listens(Protocol):
         """Keep an event in the inbox; return when it was received first, and the sets it fills.
 
         Each event is in one set of a flow at most: the earliest of those that correlate.
+        """
+
+    async def gathering(self, digest: str, correlation: str) -> list[Waiting]:
+        """Return the events that are gathered, in the order in which they were received."""
+
+    async def unlooked(self, before: float) -> list[tuple[str, str]]:
+        """Return gatherings with events that came before a time and were not looked at."""
+
+    async def gather(self, look: Look) -> bool:
+        """Write what came of looking at a gathering; False where it is not what was looked at.
+
+        What is left when events were taken out has not been looked at, and neither has anything
+        of a flow's version that is not the newest.
         """
 
     async def gathered(self, before: float) -> list[Gathered]:

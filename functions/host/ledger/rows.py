@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from functions.host.ledger.gathering import Member
 
 NEVER: Final = float("inf")
 """When a row is due that something else will surely tell."""
@@ -92,7 +95,7 @@ class Door:
     filter: dict[str, Any]
     number: int = 0
     of: int = 0
-    """Which of how many filters it is that all need their event; `of` is 0 where one is enough."""
+    """Which of how many filters it is; `of` is 0 where one event starts a run by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +123,7 @@ class Gathered:
     """The same for the same events."""
     digest: str
     outcomes: tuple[str, ...]
-    """The events, as in `Arrival.outcome`, in the order of the filters."""
+    """The events, as in `Arrival.outcome`, in the order of the run's input."""
     events: tuple[str, ...] = ()
     """Their identities; not stored."""
 
@@ -155,6 +158,7 @@ class Arrival:
     used: bool = False
     """Whether it has started a run by itself."""
     parts: tuple[Part, ...] = ()
+    members: tuple[Member, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 
 from events.flow.advance.table import RUN
 from events.flow.catalog import Catalog, Function
-from events.flow.check import NOT_YET, check
+from events.flow.check import check
 from events.flow.expressions import ExpressionError, program_text, variables
 from events.flow.parse import FlowError, parse
-from events.flow.rules.support import Feature
 from events.flow.syntax.task import KEYWORDS
 from events.source import read
 
@@ -123,34 +122,9 @@ def test_an_unclosed_expression_is_told() -> None:
     assert "no closing '}'" in finding
 
 
-def test_what_cannot_be_run_is_refused_here_and_never_later() -> None:
-    """Each kind of task has a transition, or a row that refuses it before a run; never both."""
-    refused = {row.path for row in NOT_YET["task"] if isinstance(row, Feature)}
-    assert set(KEYWORDS) - RUN == set(KEYWORDS) & refused
-
-
-def test_every_refusal_of_the_table_is_used() -> None:
-    """Each row of NOT_YET refuses something: no row is dead."""
-    flow_level: list[dict[str, Any]] = [
-        {"schedule": {"on": {"any": [], "until": "length > 3"}}},
-    ]
-    tasks = {
-        "auth": {
-            "call": "http",
-            "with": {
-                "method": "get",
-                "endpoint": {"uri": "https://x", "authentication": {"bearer": {"token": "t"}}},
-            },
-        },
-    }
-    flows = [COMPLETE, *({**RUNNABLE, **change} for change in flow_level)]
-    flows.append({**RUNNABLE, "do": [{name: task} for name, task in tasks.items()]})
-    lines = [line for flow in flows for line in found(json.dumps(flow))]
-    rows = [row for kind in ("flow", "task") for row in NOT_YET[kind]]
-    assert rows
-    for row in rows:
-        assert isinstance(row, Feature)
-        assert any(f"uses '{row}', which Tendril 0.1 cannot run yet" in line for line in lines), row
+def test_every_kind_of_task_runs() -> None:
+    """Each kind of task that a flow may have has its transitions."""
+    assert set(KEYWORDS) == RUN
 
 
 def nodes(value: Json, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

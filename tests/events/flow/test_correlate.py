@@ -10,9 +10,6 @@ from events.flow import correlate
 from events.flow.syntax.event import EventFilter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from events.flow.syntax import Flow
     from functions.host.jq import JqPool
 
 EVENT = {
@@ -121,47 +118,3 @@ def test_literals_are_compared_first(jq: JqPool) -> None:
 def test_an_exact_type_can_be_indexed(attributes: dict[str, Any], expected: str | None) -> None:
     """Only a type given literally names the one type that can match."""
     assert correlate.exact_type(wanted(**attributes)) == expected
-
-
-@pytest.mark.parametrize(
-    ("schedule", "types"),
-    [
-        (None, []),
-        ({"cron": "* * * * *"}, []),
-        ({"on": {"one": {"with": {"type": "a"}}}}, ["a"]),
-        ({"on": {"any": [{"with": {"type": "a"}}, {"with": {"type": "b"}}]}}, ["a", "b"]),
-        ({"on": {"all": [{"with": {"type": "a"}}]}}, ["a"]),
-        ({"on": {"any": []}}, [None]),
-    ],
-)
-def test_the_filters_of_a_flow(
-    flow_of: Callable[..., Flow], schedule: Any, types: list[str]
-) -> None:
-    """One event, any one of several, all of several, or every event starts a run."""
-    flow = flow_of(schedule=schedule) if schedule else flow_of()
-    assert [each.with_.type for each in correlate.filters_of(flow)] == types
-
-
-def test_the_input_of_a_started_run(interpreter: Any, flow_of: Callable[..., Flow]) -> None:
-    """The run's input is the list of its events, reachable as `$workflow.input[0]` too."""
-    flow = flow_of({"a": {"set": "${ [.[0].data.patient.id, $workflow.input[0].type] }"}})
-    assert interpreter.run(flow, correlate.input_of(EVENT)) == [7, EVENT["type"]]
-
-
-@pytest.mark.parametrize(
-    ("on", "kinds", "expected"),
-    [
-        ({"one": {"with": {"type": "a"}}}, "ab", (0,)),
-        ({"one": {"with": {"type": "b"}}}, "ab", ()),
-        ({"any": []}, "x", (0,)),
-        ({"all": [{"with": {"type": "b"}}, {"with": {"type": "a"}}]}, "aacb", (3, 0)),
-        ({"all": [{"with": {"type": "a"}}, {"with": {"type": "[ab]"}}]}, "xaa", (1, 2)),
-        ({"all": [{"with": {"type": "a"}}, {"with": {"type": "b"}}]}, "aa", ()),
-    ],
-)
-def test_the_events_that_start_a_run(
-    jq: JqPool, flow_of: Callable[..., Flow], on: Any, kinds: str, expected: tuple[int, ...]
-) -> None:
-    """The first event does, or the first set with one for each filter, in the filters' order."""
-    events = [{"id": str(n), "source": "s", "type": kind} for n, kind in enumerate(kinds)]
-    assert correlate.starters(flow_of(schedule={"on": on}), events, jq) == expected

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from events.flow.correlate import filter_of, keys_of
+from events.flow.correlate import filter_of
 from events.flow.listening import correlation, correlation_of, shape_of, shapes_of
+from events.flow.starters import keys_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

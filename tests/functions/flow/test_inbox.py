@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -31,9 +32,11 @@ async def platform(tmp_path: Path) -> AsyncIterator[Platform]:
         yield made
 
 
-async def deployed(platform: Platform, name: str, do: str, schedule: str = "") -> None:
+async def deployed(
+    platform: Platform, name: str, do: str, schedule: str = "", version: str = "1.0.0"
+) -> None:
     """Deploy a flow."""
-    head = f"document: {{dsl: '1.0.3', namespace: ear, name: {name}, version: 1.0.0}}"
+    head = f"document: {{dsl: '1.0.3', namespace: ear, name: {name}, version: {version}}}"
     more = f"schedule: {{on: {schedule}}}\n" if schedule else ""
     await deploy(platform, f"{head}\n{more}do: {do}\n")
 
@@ -113,6 +116,74 @@ async def test_a_set_whose_door_died_is_started_by_the_clock(
         await come(platform, "a")
     [run] = await runs(platform)
     assert (run.status, run.output) == ("completed", '{"n":["a0","b0"]}')
+
+
+UNTIL = "{any: [{with: {type: a}}], until: {one: {with: {type: b}}}}"
+IDS = "[{s: {set: '${ {n: [$workflow.input[].id]} }'}}]"
+
+
+async def test_events_are_gathered_until_one_ends_it(platform: Platform) -> None:
+    """One run begins with all of them in order, each once however often it came."""
+    await deployed(platform, "until", IDS, UNTIL)
+    await come(platform, "b", 0)
+    for number in (2, 1, 2, 3):
+        await come(platform, "a", number)
+    assert await runs(platform) == []
+    await inbox.expire(platform, platform.clock() + 2 * platform.settings.inbox_ttl)
+    await come(platform, "b", 1)
+    await come(platform, "a", 4)
+    await come(platform, "b", 1)
+    [run] = await runs(platform)
+    assert (run.status, run.output) == ("completed", '{"n":["a2","a1","a3"]}')
+    assert await platform.ledger.unmatched(9) == [], "not even what came long ago"
+
+
+async def test_events_are_gathered_until_a_condition_holds(platform: Platform) -> None:
+    """What comes afterwards is gathered for the next run; those that come together count alike."""
+    await deployed(platform, "until", IDS, "{any: [], until: 'length == 3'}")
+    await asyncio.gather(*(come(platform, "x", number) for number in range(7)))
+    first, second = await runs(platform)
+    names = [each for run in (first, second) for each in orjson.loads(run.output or "")["n"]]
+    assert len(set(names)) == 6
+    assert {first.status, second.status} == {"completed"}
+    await come(platform, "x", 7)
+    await come(platform, "x", 8)
+    assert len(await runs(platform)) == 3
+
+
+@pytest.mark.parametrize("dies", ["look", "start"])
+async def test_a_gathering_whose_door_died_is_seen_to_by_the_clock(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, dies: str
+) -> None:
+    """Whoever receives an event and dies, before it looks or before it starts, loses nothing."""
+    await deployed(platform, "until", IDS, UNTIL)
+    await come(platform, "a", 1)
+    with monkeypatch.context() as broken:
+        broken.setattr(gathering, dies, _died)
+        with pytest.raises(OSError, match="died"):
+            await come(platform, "b")
+    await gathering.keep(platform, platform.clock())
+    assert await runs(platform) == [], "the door has a moment to do it"
+    for _ in range(2):
+        await gathering.keep(platform, platform.clock() + 60)
+        await come(platform, "b")
+    [run] = await runs(platform)
+    assert (run.status, run.output) == ("completed", '{"n":["a1"]}')
+
+
+async def test_a_new_version_goes_on_with_what_the_old_one_gathered(platform: Platform) -> None:
+    """What passes no filter of the new one is unmatched, where people see it."""
+    await deployed(platform, "until", IDS, "{any: [], until: {one: {with: {type: b}}}}")
+    await come(platform, "a", 1)
+    await come(platform, "x", 2)
+    await come(platform, "a", 3)
+    await deployed(platform, "until", IDS, UNTIL, "1.1.0")
+    await gathering.keep(platform, platform.clock() + 60)
+    [text] = await platform.ledger.unmatched(9)
+    assert orjson.loads(text)["id"] == "x2"
+    await come(platform, "b", 4)
+    [run] = await runs(platform)
+    assert (run.version, run.output) == ("1.1.0", '{"n":["a1","a3"]}')
 
 
 async def _died(*_: Any, **__: Any) -> Any:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from events.flow.listening import Shape
     from events.vocabulary import Hop
     from functions.host.ledger.claims import Claim
+    from functions.host.ledger.gathering import Look, Waiting
     from functions.host.ledger.port import Deployed
     from functions.host.ledger.postgres.connections import Database
     from functions.host.ledger.rows import (
@@ -247,6 +248,15 @@ class PostgresLedger:
 
     async def receive(self, arrival: Arrival) -> tuple[float, list[Gathered]]:
         return await self._write(lambda db: listens.receive(db, arrival))
+
+    async def gathering(self, digest: str, correlation: str) -> list[Waiting]:
+        return await self._read(lambda db: gatherings.members(db, digest, correlation))
+
+    async def unlooked(self, before: float) -> list[tuple[str, str]]:
+        return await self._read(lambda db: gatherings.unlooked(db, before))
+
+    async def gather(self, look: Look) -> bool:
+        return await self._write(lambda db: gatherings.note(db, look))
 
     async def gathered(self, before: float) -> list[Gathered]:
         return await self._read(lambda db: gatherings.waiting(db, before))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 import semver
 
-from functions.host.ledger.postgres import listens
+from functions.host.ledger.postgres import gatherings, listens
 from functions.host.ledger.postgres.schema import LOCK
 from functions.host.ledger.rows import Door, FlowRow, Schedule
 
@@ -30,7 +30,10 @@ async def deploy(
     schedule: Schedule | None,
     shapes: Sequence[Shape],
 ) -> Deployed:
-    """Insert a version and move the doors to the newest one; one at a time for a flow's name."""
+    """Insert a version and move the doors to the newest one; others gather no more.
+
+    This is done one at a time for a flow's name.
+    """
     await db.execute(
         "SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (LOCK, f"{flow.namespace}/{flow.name}")
     )
@@ -105,6 +108,9 @@ async def _mark_newest(db: Database, namespace: str, name: str) -> None:
         "UPDATE flows SET newest = (digest = %s) WHERE namespace = %s AND name = %s",
         (newest, namespace, name),
     )
+    older = [digest for _, digest in rows if digest != newest]
+    await gatherings.hold(db, older)
+    await db.execute("UPDATE gathering SET looked = false WHERE digest = ANY(%s)", (older,))
 
 
 async def by_digest(db: Database, digest: str) -> FlowRow | None:

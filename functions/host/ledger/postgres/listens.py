@@ -85,7 +85,8 @@ async def end(db: Database, run_id: str, instances: Sequence[str]) -> None:
 
 async def receive(db: Database, arrival: Arrival) -> tuple[float, list[Gathered]]:
     """Keep an event under each of its keys, and see what it makes whole."""
-    await gatherings.hold(db, arrival.parts)
+    flows = [each.digest for each in arrival.parts] + [each.digest for each in arrival.members]
+    await gatherings.hold(db, flows)
     rows = [(*key, arrival.used) for key in arrival.keys]
     rows += [(part.shape, part.correlation, False) for part in arrival.parts]
     await db.cursor().executemany(
@@ -96,6 +97,7 @@ async def receive(db: Database, arrival: Arrival) -> tuple[float, list[Gathered]
             for shape, correlation, used in rows
         ],
     )
+    await gatherings.join(db, arrival)
     found = await db.execute("SELECT min(at) FROM inbox WHERE event = %s", (arrival.event,))
     first = await found.fetchone()
     made = [await gatherings.gather(db, part, arrival.at) for part in arrival.parts]

@@ -29,7 +29,7 @@ def deploy(
     schedule: Schedule | None,
     shapes: Sequence[Shape],
 ) -> Deployed:
-    """Insert a version and move the doors to the newest one."""
+    """Insert a version and move the doors to the newest one; others gather no more."""
     known = db.execute(
         "SELECT digest FROM flows WHERE namespace = ? AND name = ? AND version = ?",
         (flow.namespace, flow.name, flow.version),
@@ -98,6 +98,11 @@ def _mark_newest(db: sqlite3.Connection, namespace: str, name: str) -> None:
     db.execute(
         "UPDATE flows SET newest = (digest = ?) WHERE namespace = ? AND name = ?",
         (newest, namespace, name),
+    )
+    db.execute(
+        "UPDATE gathering SET looked = 0 WHERE digest IN "
+        "(SELECT digest FROM flows WHERE namespace = ? AND name = ? AND newest = 0)",
+        (namespace, name),
     )
 
 

@@ -81,6 +81,7 @@ def receive(db: sqlite3.Connection, arrival: Arrival) -> tuple[float, list[Gathe
             for shape, correlation, used in rows
         ],
     )
+    gatherings.join(db, arrival)
     first = db.execute("SELECT min(at) FROM inbox WHERE event = ?", (arrival.event,)).fetchone()
     found = (gatherings.gather(db, part, arrival.at) for part in arrival.parts)
     return float(first[0]), [each for each in found if each]

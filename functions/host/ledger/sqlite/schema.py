@@ -150,6 +150,13 @@ CREATE TABLE parts (
 _APPROVALS: Final = """
 CREATE INDEX tasks_asking ON tasks (run) WHERE state = 'asking';
 """
+_GATHERING: Final = """
+CREATE TABLE gathering (
+    digest TEXT, correlation TEXT, event TEXT, number INTEGER, filters TEXT, outcome TEXT, at REAL,
+    looked INTEGER, PRIMARY KEY (digest, correlation, event)) WITHOUT ROWID;
+CREATE INDEX gathering_by_number ON gathering (digest, correlation, number);
+CREATE INDEX gathering_unlooked ON gathering (at) WHERE looked = 0;
+"""
 _MIGRATIONS: Final = (
     _TABLES,
     _SCHEDULES,
@@ -166,6 +173,7 @@ _MIGRATIONS: Final = (
     _OPEN,
     _PARTS,
     _APPROVALS,
+    _GATHERING,
 )
 """What makes each version from the one before, version 1 first."""
 VERSION: Final = len(_MIGRATIONS)
