@@ -24,6 +24,7 @@ from events.flow.raw import cataloged, raw
 from events.flow.rules.visit import tasks_of
 from events.flow.syntax.call import BUILT_IN, CallTask
 from events.flow.syntax.flow import Flow
+from events.flow.syntax.listen import ListenTask
 from events.flow.syntax.resource import uri_of
 from events.source import Document, Position
 
@@ -40,13 +41,7 @@ NAMED: Final = re.compile(
 )
 """How a call names a version of a function of a catalog."""
 _CREDENTIALS: Final = frozenset({"authentications", "secrets"})
-_SCHEMAS: Final = (
-    ("input", "schema"),
-    ("output", "schema"),
-    ("export", "schema"),
-    ("foreach", "output", "schema"),
-    ("foreach", "export", "schema"),
-)
+_SCHEMAS: Final = ("input", "output", "export")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +134,10 @@ def resources_of(parsed: Parsed) -> Iterator[Place]:
     """Yield the places of the endpoints of schemas."""
     schemas = [Place((name, "schema")) for name in ("input", "output")]
     for visit in tasks_of(parsed.flow):
-        schemas += [visit.place(*path) for path in _SCHEMAS]
+        schemas += [visit.place(name, "schema") for name in _SCHEMAS]
+        if isinstance(visit.task, ListenTask | CallTask) and visit.task.foreach:
+            at = visit.task.foreach_at
+            schemas += [visit.place(*at, name, "schema") for name in _SCHEMAS[1:]]
     for place in schemas:
         endpoint = Place((*place.path, "resource", "endpoint"), place.task)
         if value_at(parsed.definition, endpoint.path) is not None:

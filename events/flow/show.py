@@ -193,7 +193,7 @@ def _boxes(task: TaskBase) -> Iterator[tuple[str, TaskList]]:
     elif isinstance(task, ForkTask):
         for entry in task.fork.branches:
             yield entry.name, (entry,)
-    elif isinstance(task, ListenTask) and task.foreach and task.foreach.do:
+    elif isinstance(task, ListenTask | CallTask) and task.foreach and task.foreach.do:
         yield "foreach", task.foreach.do
 
 

@@ -5,16 +5,21 @@ each that counts, on the list of those so far, which `$context` has as `messages
 `consumedMessages` too, the names that the specification's examples take for granted; `for` ends a
 subscription with what has come; one without `for` that lasts longer than the operator lets it is
 an error. Messages that came before the subscription, and between two attempts, are the broker's.
+
+A subscription with `after` may be continued: one call gives what it has when its time is up, or
+when the connection is lost, and an error that ends it comes beside the messages before that.
 """
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from events.errors import ErrorType, ToolError
+from events.errors import ErrorType, RetryableError, TendrilError, ToolError
 from events.flow.expressions import EmptyResult
+from functions.asyncapi.models import Consumed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -32,17 +37,45 @@ class Consumer:
         self, wanted: Subscription, evaluate: Evaluate, check: Callable[[Any], None]
     ) -> None:
         self._wanted, self._evaluate, self._check = wanted, evaluate, check
-        self.consumed: list[Json] = []
+        self._before = len(wanted.after.messages) if wanted.after else 0
+        self._consumed: list[Json] = list(wanted.after.messages) if wanted.after else []
 
-    async def consume(self, messages: AsyncGenerator[Inbound, None], settings: Settings) -> None:
+    async def consume(
+        self, messages: AsyncGenerator[Inbound, None], settings: Settings
+    ) -> list[Json] | Consumed:
         """Take messages until there are enough, or the time is up; ToolError if that is neither."""
-        asked = self._wanted.consume.seconds
+        after, began = self._wanted.after, monotonic()
+        if after is None:
+            await self._over(messages, 0, settings)
+            return self._consumed
+        over, error = False, None
         try:
-            async with asyncio.timeout(min(asked or settings.subscription, settings.subscription)):
+            over = await self._over(messages, after.seconds, settings)
+        except TendrilError as failure:
+            if len(self._consumed) == self._before:
+                raise
+            if not isinstance(failure, RetryableError):
+                error = failure.problem.to_json()
+        spent = after.seconds + monotonic() - began
+        new = self._consumed[self._before :]
+        return Consumed(messages=new, seconds=spent, over=over, error=error)
+
+    async def _over(
+        self, messages: AsyncGenerator[Inbound, None], spent: float, settings: Settings
+    ) -> bool:
+        """Take messages; tell whether the subscription is over, and not only this call of it."""
+        asked, most = self._wanted.consume.seconds, settings.subscription
+        left = None if asked is None else asked - spent
+        try:
+            async with asyncio.timeout(most if left is None else min(left, most)):
                 await self._take(messages, settings.max_bytes)
         except TimeoutError:
-            if asked is None or asked > settings.subscription:
-                raise _too_long(settings, len(self.consumed)) from None
+            if left is not None and left <= most:
+                return True
+            if self._wanted.after is None:
+                raise _too_long(settings, len(self._consumed)) from None
+            return False
+        return True
 
     async def _take(self, messages: AsyncGenerator[Inbound, None], most: int) -> None:
         async with aclosing(messages):
@@ -56,25 +89,25 @@ class Consumer:
                 most -= len(str(message))
                 if most < 0:
                     raise _too_much()
-                self.consumed.append(message)
+                self._consumed.append(message)
                 if not await self._goes_on():
                     return
-        detail = f"the server ended the stream after {len(self.consumed)} messages"
+        detail = f"the server ended the stream after {len(self._consumed)} messages"
         raise ToolError(detail, type=ErrorType.COMMUNICATION)
 
     async def _goes_on(self) -> bool:
         consume = self._wanted.consume
         if consume.amount is not None:
-            return len(self.consumed) < consume.amount
+            return len(self._consumed) < consume.amount
         if consume.while_:
-            return await self._holds(consume.while_, self.consumed)
+            return await self._holds(consume.while_, self._consumed)
         assert consume.until
-        return not await self._holds(consume.until, self.consumed)
+        return not await self._holds(consume.until, self._consumed)
 
     async def _holds(self, expression: Expression, data: Json) -> bool:
         arguments = dict(expression.arguments)
         if isinstance(arguments.get("context"), dict):
-            so_far = {"messages": self.consumed, "consumedMessages": self.consumed}
+            so_far = {"messages": self._consumed, "consumedMessages": self._consumed}
             arguments["context"] = so_far | arguments["context"]
         try:
             result = await asyncio.to_thread(self._evaluate, expression.program, data, arguments)

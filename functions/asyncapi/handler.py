@@ -46,8 +46,7 @@ async def handle(request: In, context: Context) -> Out:
     fits = partial(validate, description, operation, what="consumed message")
     consumer = Consumer(request.subscription, context.evaluate, fits)
     async with aclosing(carrier.subscribe(call)) as messages:
-        await consumer.consume(messages, settings)
-    return Out(consumer.consumed)
+        return Out(await consumer.consume(messages, settings))
 
 
 async def _described(request: In, context: Context, settings: Settings) -> Description:

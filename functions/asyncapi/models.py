@@ -94,11 +94,21 @@ class Consumption(_Strict):
         return self
 
 
+class After(_Strict):
+    """What the calls before this one have consumed of the same subscription."""
+
+    messages: list[Any] = Field(description="The messages that counted.")
+    seconds: float = Field(ge=0, description="How long it took.")
+
+
 class Subscription(_Strict):
     """Messages to consume."""
 
     filter: Expression | None = Field(None, description="Which messages count.")
     consume: Consumption = Field(description="How many, or for how long.")
+    after: After | None = Field(
+        None, description="Go on after these, and say whether there is more to consume."
+    )
 
 
 class In(_Strict):
@@ -133,5 +143,19 @@ class Inbound(BaseModel):
     correlation_id: str | None = Field(None, serialization_alias="correlationId")
 
 
+class Consumed(BaseModel):
+    """What one call has consumed of a subscription that others may go on with."""
+
+    messages: list[Any] = Field(description="The messages that counted, in order.")
+    seconds: float = Field(description="How long all calls have taken.")
+    over: bool = Field(description="Whether the subscription has what it is for.")
+    error: dict[str, Any] | None = Field(
+        None, description="The error that ended it after these messages."
+    )
+
+
 class Out(RootModel[Any]):
-    """Null for a message that was published, else the consumed messages in order."""
+    """Null for a message that was published, else the consumed messages in order.
+
+    Where the subscription says what was consumed before it, they are in an object: `Consumed`.
+    """

@@ -138,6 +138,22 @@ do:
           filter: '${ .payload.to == $context.name and .payload.room == $secrets.room }'
           consume: {until: '${ ($context.messages | length) == 2 }', for: {seconds: 20}}
       output: {as: 'map(.payload.text)'}
+      export: {as: '$context + {heard: .}'}
+  - echo:
+      call: asyncapi
+      input: {from: $workflow.input}
+      with:
+        document: {endpoint: '${ .api + "/asyncapi.json" }'}
+        operation: hear
+        subscription:
+          filter: '${ .payload.room == $secrets.room }'
+          consume: {amount: 3}
+          foreach:
+            item: message
+            do:
+              - pause: {wait: {milliseconds: 1}}
+              - say: {set: '${ ($index | tostring) + $message.payload.to }'}
+      output: {as: '{heard: $context.heard, said: .}'}
 """
 
 
@@ -227,7 +243,8 @@ async def test_asyncapi_calls(platform: LocalPlatform) -> None:
     await platform.deploy(ASYNCAPI)
     async with serving(chat(port, ROOM), port=port) as url:
         run = await platform.run("test/chat", {"api": url, "text": "hi", "name": "Ada"})
-    assert (run["status"], run.get("output")) == ("completed", ["hi 1", "hi 3"]), run
+    expected = {"heard": ["hi 1", "hi 3"], "said": ["0Lin", "1Ada", "2Lin"]}
+    assert (run["status"], run.get("output")) == ("completed", expected), run
 
 
 async def test_mcp_calls(platform: LocalPlatform) -> None:
@@ -289,15 +306,8 @@ async def _echo(request: bytes, _: Any) -> bytes:
 
 async def test_what_a_call_cannot_do_yet_is_told_at_the_door(platform: LocalPlatform) -> None:
     """Deploying names the part of a built-in call that cannot be run, with its place."""
-    inside = "consume: {until: '${ ($context.messages | length) == 2 }', for: {seconds: 20}}"
-    assert inside in ASYNCAPI
-    changed = ASYNCAPI.replace(inside, f"{inside}\n          foreach: {{item: x}}")
-    kafka = ASYNCAPI.replace("protocol: http", "protocol: kafka")
-    for flow, reason in (
-        (changed, "uses 'with.subscription.foreach', which Tendril 0.1 cannot run yet"),
-        (kafka, "'with.protocol' of task 'hear': \"kafka\" is not one of \"http\""),
-    ):
-        status, answer = await platform.api("POST", "/flows", data=flow.encode())
-        assert status == 400
-        (message,) = [error["message"] for error in answer["errors"]]
-        assert reason in message
+    stomp = ASYNCAPI.replace("protocol: http", "protocol: stomp")
+    status, answer = await platform.api("POST", "/flows", data=stomp.encode())
+    assert status == 400
+    (message,) = [error["message"] for error in answer["errors"]]
+    assert "'with.protocol' of task 'hear': \"stomp\" is not one of" in message

@@ -16,7 +16,7 @@ import pytest
 import pytest_asyncio
 import yaml
 
-from tests.support.examples import ELSEWHERE, REFUSED, RUN, WAITING, Example
+from tests.support.examples import ELSEWHERE, RUN, WAITING, Example
 from tests.support.internet import Internet, internet
 from tests.support.kit import SPEC, UNNAMED, Ended, Scenario, judge, kit
 from tests.support.local_platform import LocalPlatform, until
@@ -153,14 +153,6 @@ async def _cancelled(
     assert (await platform.api("POST", f"/runs/{run['id']}/cancel"))[0] in {200, 202}
 
 
-@pytest.mark.parametrize("name", sorted(REFUSED))
-async def test_a_refused_example(name: str, platform: LocalPlatform, web: Internet) -> None:
-    """The door names what cannot run yet, and nothing else."""
-    status, answer = await platform.api("POST", "/flows", data=text_of(name, web).encode())
-    assert status == 400
-    assert [each["message"] for each in answer["errors"]] == REFUSED[name]
-
-
 async def test_the_long_waits(platform: LocalPlatform) -> None:
     """They end after half a minute."""
     for name in WAITING:
@@ -169,8 +161,8 @@ async def test_the_long_waits(platform: LocalPlatform) -> None:
 
 
 async def test_no_example_is_left_out() -> None:
-    """Every file of the folder is run, refused by name, or run by a test that is named."""
-    told = {*RUN, *REFUSED, *WAITING}
+    """Every file of the folder is run, here or by a test that is named."""
+    told = {*RUN, *WAITING}
     files = {file.stem for file in EXAMPLES.glob("*.yaml")}
     assert told <= files
     assert [name for name in sorted(files - told) if not name.startswith(tuple(ELSEWHERE))] == []

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 TABLE: Final = Path(__file__).with_name("README.md")
 _FETCHED: Final = "none: it is fetched at deployment; `tests/flows/test_use.py`"
 NOT_USED: Final = {
-    "AsyncApiSubscription.foreach": "none: `check` refuses it by name",
     "CatalogReference.endpoint": _FETCHED,
     "Schema.resource": _FETCHED,
     "Use.catalogs": _FETCHED,

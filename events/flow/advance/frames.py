@@ -12,6 +12,8 @@ SEQUENCE: Final = "sequence"
 CATCH: Final = "catch"
 RETRY: Final = "retry"
 LISTEN: Final = "listen"
+SUBSCRIPTION: Final = "subscription"
+CONSUMPTION: Final = "consumption"
 BRANCH: Final = "branch"
 ITERATION: Final = "iteration"
 PARALLEL: Final = "parallel"
@@ -21,9 +23,13 @@ FUNCTION: Final = "function"
 BEFORE: Final = "before"
 AROUND: Final = "around"
 AFTER: Final = "after"
-WAITING: Final = frozenset({"call", "run", "wait"})
+ASKING: Final = frozenset({"call", "run", CONSUMPTION})
+"""The kinds that wait for the answer to what they asked for."""
+WAITING: Final = ASKING | {"wait"}
 """The kinds that wait for something with their own instance."""
-_NOT_TASKS: Final = frozenset({FLOW, SEQUENCE, BRANCH, ITERATION, BEFORE, AROUND, AFTER})
+_NOT_TASKS: Final = frozenset(
+    {FLOW, SEQUENCE, BRANCH, ITERATION, CONSUMPTION, BEFORE, AROUND, AFTER}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +40,8 @@ class Frame:
     """`flow`, `branch` (of a fork) or `iteration` (of a `parallel` for), each at the bottom of a
     scope of its own; `sequence`, a task's keyword, `catch`: a try whose error was caught, `retry`:
     a try that waits for its next attempt, `parallel`: a for whose iterations run at the same time,
-    `function`: a call of one of the flow's own functions; `before`, `around` or `after`: an
+    `function`: a call of one of the flow's own functions, `subscription`: a call whose messages
+    tasks are done for, `consumption`: a tool that consumes them; `before`, `around` or `after`: an
     extension of a task, and which of the three is on top of it."""
     reference: str = ""
     """A JSON pointer into the definition: of the task, of the task list (a branch: of all

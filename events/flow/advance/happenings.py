@@ -39,7 +39,7 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """An event came that it may have waited for."""
+    """An event came that it may have waited for, or a message that it has waited for."""
 
     event: dict[str, Json]
 

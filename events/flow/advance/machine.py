@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from events.errors import TendrilError
 from events.flow.advance import timers
 from events.flow.advance.fanning import fan_out
-from events.flow.advance.frames import FORKED, ITERATION
+from events.flow.advance.frames import ASKING, FORKED, ITERATION
 from events.flow.advance.happenings import (
     Answered,
     Arrived,
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from events.flow.syntax import Flow
 
 _BOUNDS: Final = Bounds()
-_ANSWERED: Final = FORKED | {"call", "run"}
+_ANSWERED: Final = FORKED | ASKING
 """The kinds of frames that wait for the signal of their own instance."""
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from events.flow.syntax.call import CallTask
 from events.flow.syntax.composite import DoTask, ForkTask, ForTask, TryTask
 from events.flow.syntax.listen import ListenTask
 from events.pointer import escaped, plain
@@ -87,6 +88,10 @@ def _function(flow: Flow, name: str) -> TaskBase:
 
 def _list_in(task: TaskBase, steps: Iterator[str]) -> TaskList:
     key = next(steps)
+    if isinstance(task, ListenTask | CallTask):
+        for _ in task.foreach_at:  # the rest of the way, and `do`
+            next(steps)
+        return (task.foreach and task.foreach.do) or ()
     if isinstance(task, TryTask) and key == "catch":
         next(steps)
         return task.catch.do or ()
@@ -95,8 +100,5 @@ def _list_in(task: TaskBase, steps: Iterator[str]) -> TaskList:
     if isinstance(task, ForkTask):
         next(steps)
         return task.fork.branches
-    if isinstance(task, ListenTask):
-        next(steps)
-        return (task.foreach and task.foreach.do) or ()
     assert isinstance(task, DoTask | ForTask)
     return task.do

@@ -19,6 +19,7 @@ from events.flow.advance.frames import (
     BEFORE,
     BRANCH,
     CATCH,
+    CONSUMPTION,
     FLOW,
     FUNCTION,
     ITERATION,
@@ -26,6 +27,7 @@ from events.flow.advance.frames import (
     PARALLEL,
     RETRY,
     SEQUENCE,
+    SUBSCRIPTION,
     Frame,
 )
 from events.flow.advance.happenings import (
@@ -51,6 +53,7 @@ from events.flow.advance.tasks import (
     plain,
     run,
     sequence,
+    subscription,
     trying,
     wait,
 )
@@ -101,6 +104,10 @@ TRANSITIONS: Final[Mapping[tuple[str, type[Happening]], Transition]] = {
     (ITERATION, Returned): parallel.leave,
     ("call", Entered): call.request,
     ("call", Answered): call.answered,
+    (SUBSCRIPTION, Entered): subscription.begin,
+    (CONSUMPTION, Answered): subscription.consumed,
+    (SUBSCRIPTION, Heard): subscription.take,
+    (SUBSCRIPTION, Returned): subscription.collect,
     (FUNCTION, Returned): function.leave,
     (BEFORE, Returned): extensions.enter,
     (AROUND, Returned): extensions.follow,
@@ -120,7 +127,7 @@ ALWAYS: Final[Mapping[type[Happening], Transition]] = {
 RUN: Final = frozenset(
     kind
     for kind, happening in TRANSITIONS
-    if happening is Entered and kind not in {SEQUENCE, BRANCH, ITERATION}
+    if happening is Entered and kind not in {SEQUENCE, BRANCH, ITERATION, SUBSCRIPTION}
 )
 """The kinds of tasks that can be run; `check` refuses the others."""
 

@@ -13,7 +13,7 @@ from events.flow.finding import did_you_mean
 from events.flow.imports import is_elsewhere
 from events.flow.late import MEMBER
 from events.flow.misfit import Misfit, misfits_of
-from events.flow.place import Place, value_at
+from events.flow.place import Place
 from events.flow.relax import Relaxing
 from events.flow.rules.support import refusal
 from events.flow.rules.visit import Visit, Words, calls_of, functions_of
@@ -85,11 +85,7 @@ class _Calls:
             unknown = unknown_in(self.flow)
             yield from unfitting(visit, task.with_, function.input_schema, unknown)
             return
-        if "foreach" in (value_at(task.with_, ("subscription",)) or ()):
-            at = ("with", "subscription", "foreach")
-            yield visit.place(*at), refusal(str(visit.place()), ".".join(at))
-            return
-        arguments = authentications.given(function.name, task.with_, self.flow.policies)
+        arguments = authentications.given(function.name, task.arguments, self.flow.policies)
         given = _as_called(arguments, ENDPOINTS[function.name])
         unknown = unknown_in(self.flow, endpoints=True)
         yield from unfitting(visit, given, function.input_schema, unknown)

@@ -68,7 +68,7 @@ def _authentications(value: Any, place: Place) -> Iterator[tuple[Place, str, str
             if isinstance(inner.get("use"), str):
                 yield Place((*below.path, "use"), below.task), "authentications", inner["use"]
             yield from _secret(inner, below)
-        elif name not in {"body", "arguments", "parameters", "message"}:
+        elif name not in {"body", "arguments", "foreach", "parameters", "message"}:
             yield from _authentications(inner, below)
 
 

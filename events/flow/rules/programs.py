@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from events.flow.parse import Parsed
     from events.flow.rules.visit import Visit
     from events.flow.syntax.flow import Flow
+    from events.flow.syntax.listen import SubscriptionIterator
 
 Json = Any
 Names = frozenset[str]
@@ -93,13 +94,16 @@ def _of_task(flow: Flow, definition: Json, visit: Visit) -> Iterator[Program]:
         yield from _template(definition, visit.place(name), OF_TASK | own)
     if isinstance(visit.task, CallTask):
         names = OF_TASK | own | _of_call(visit.task, flow)
+        iterated = visit.place(*visit.task.foreach_at).path
         for each in _template(definition, visit.place("with"), names):
-            # an iteration over messages, which has variables of its own, is refused as a whole
-            if each.place.path[len(visit.path) :][:3] != ("with", "subscription", "foreach"):
+            # an iteration over messages has variables of its own, and so have its tasks
+            if visit.task.foreach is None or not each.place.below(iterated):
                 yield each
     if isinstance(visit.task, RunTask):
         names = OF_TASK | own | ({SECRETS} if visit.task.run.workflow is None else set())
         yield from _template(definition, visit.place("run"), names)
+    if isinstance(visit.task, ListenTask | CallTask) and visit.task.foreach is not None:
+        yield from _of_iteration(definition, visit, visit.task.foreach_at, visit.task.foreach)
     yield from _of_kind(definition, visit)
 
 
@@ -127,12 +131,15 @@ def _of_kind(definition: Json, visit: Visit) -> Iterator[Program]:
         yield from _whole(definition, visit.place("listen", "to", "until"), OF_TASK | own)
         for found, _ in heard(definition, visit):
             yield from _filter(definition, found, OF_TASK | own)
-        if task.foreach is not None:
-            own = own | {task.foreach.item or "item", task.foreach.at or "index"}
-        place = visit.place("foreach", "output", "as")
-        yield from _transformation(definition, place, OF_TASK | own)
-        place = visit.place("foreach", "export", "as")
-        yield from _transformation(definition, place, OF_EXPORT | own)
+
+
+def _of_iteration(
+    definition: Json, visit: Visit, at: tuple[str, ...], foreach: SubscriptionIterator
+) -> Iterator[Program]:
+    """Yield what is evaluated after each item that a subscription brings."""
+    own = visit.variables.union(foreach.names)
+    for name, stage in (("output", OF_TASK), ("export", OF_EXPORT)):
+        yield from _transformation(definition, visit.place(*at, name, "as"), stage | own)
 
 
 def _filter(definition: Json, place: Place, names: Names) -> Iterator[Program]:

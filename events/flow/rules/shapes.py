@@ -12,6 +12,7 @@ from events.flow.rules.filters import filters_of
 from events.flow.rules.support import SCHEMA_FORMATS, refusal
 from events.flow.rules.visit import Visit, Words, tasks_of
 from events.flow.schemas import flaw
+from events.flow.syntax.call import CallTask
 from events.flow.syntax.composite import ForTask, TryTask
 from events.flow.syntax.event import Correlation
 from events.flow.syntax.listen import ListenTask
@@ -47,9 +48,9 @@ def meaningless(parsed: Parsed) -> Iterator[Words]:
         yield from _ignored(visit)
         if isinstance(visit.task, EmitTask):
             yield from _attributes(visit, visit.task)
-        if isinstance(visit.task, ListenTask):
+        if isinstance(visit.task, ListenTask | CallTask) and visit.task.foreach:
             for name in _SCHEMAS[1:]:
-                yield from _schema(parsed, visit.place("foreach", name, "schema"))
+                yield from _schema(parsed, visit.place(*visit.task.foreach_at, name, "schema"))
         if isinstance(visit.task, SetTask) and not parsed.flow.loose:
             yield from _expression(visit.place("set"), visit.task.set)
 
@@ -75,14 +76,12 @@ def _variables(visit: Visit) -> Iterator[Words]:
         named = [(visit.place("for", "each"), loop.each), (visit.place("for", "at"), loop.at)]
         if loop.each == loop.at:
             yield visit.place("for"), f"{visit.place('for')}: 'each' and 'at' need different names"
-    elif isinstance(visit.task, ListenTask) and visit.task.foreach:
-        names = visit.task.foreach.item or "item", visit.task.foreach.at or "index"
-        named = [
-            (visit.place("foreach", "item"), names[0]),
-            (visit.place("foreach", "at"), names[1]),
-        ]
-        if names[0] == names[1]:
-            place = visit.place("foreach")
+    elif isinstance(visit.task, ListenTask | CallTask) and visit.task.foreach:
+        item, index = visit.task.foreach.names
+        at = visit.task.foreach_at
+        named = [(visit.place(*at, "item"), item), (visit.place(*at, "at"), index)]
+        if item == index:
+            place = visit.place(*at)
             yield place, f"{place}: 'item' and 'at' need different names"
     elif isinstance(visit.task, TryTask):
         named = [(visit.place("catch", "as"), visit.task.catch.as_)]

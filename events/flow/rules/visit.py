@@ -66,9 +66,9 @@ class Visit:
             yield self._list(task.do, "do", variables={task.for_.each, task.for_.at})
         elif isinstance(task, ForkTask):
             yield self._list(task.fork.branches, "fork", "branches")
-        elif isinstance(task, ListenTask) and task.foreach and task.foreach.do:
-            names = {task.foreach.item or "item", task.foreach.at or "index"}
-            yield self._list(task.foreach.do, "foreach", "do", variables=names)
+        elif isinstance(task, ListenTask | CallTask) and task.foreach and task.foreach.do:
+            names = set(task.foreach.names)
+            yield self._list(task.foreach.do, *task.foreach_at, "do", variables=names)
         elif isinstance(task, TryTask):
             yield self._list(task.try_, "try")
             if task.catch.do:

@@ -1,12 +1,14 @@
 """The call task: a built-in protocol or a function of a catalog, with its arguments."""
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from importlib import import_module
 from typing import Annotated, ClassVar, Final
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
 from events.flow.syntax.base import TaskBase
+from events.flow.syntax.listen import SubscriptionIterator
 from events.flow.syntax.node import Fault, JsonMap, Node
 
 BUILT_IN: Final[Mapping[str, str]] = {
@@ -69,8 +71,27 @@ class CallTask(TaskBase):
     """Calls `call` with the arguments `with_`: plain JSON as written, expressions in it."""
 
     keyword: ClassVar[str] = "call"
+    foreach_at: ClassVar[tuple[str, ...]] = ("with", "subscription", "foreach")
     call: str
     with_: Annotated[JsonMap, AfterValidator(_fitting)] = Field(default_factory=dict)
+
+    @cached_property
+    def foreach(self) -> SubscriptionIterator | None:
+        """The iteration over the messages that a call of `asyncapi` subscribes to."""
+        subscription = self.with_.get("subscription") if self.call == "asyncapi" else None
+        if subscription is None or "foreach" not in subscription:
+            return None
+        return SubscriptionIterator.model_validate(subscription["foreach"])
+
+    @property
+    def arguments(self) -> JsonMap:
+        """What the function is given: all but what is done with the messages."""
+        if self.foreach is None:
+            return self.with_
+        kept = {
+            name: each for name, each in self.with_["subscription"].items() if name != "foreach"
+        }
+        return {**self.with_, "subscription": kept}
 
     @classmethod
     def rules(cls, value: JsonMap) -> Iterator[Fault]:

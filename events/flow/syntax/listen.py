@@ -23,6 +23,11 @@ class SubscriptionIterator(Node):
     output: Maybe[Output] = None
     export: Maybe[Export] = None
 
+    @property
+    def names(self) -> tuple[str, str]:
+        """The variables that the item and its index are."""
+        return self.item or "item", self.at or "index"
+
 
 class Listening(Node):
     """What to listen to, and which part of the events to read."""
@@ -35,6 +40,7 @@ class ListenTask(TaskBase):
     """Waits for events."""
 
     keyword: ClassVar[str] = "listen"
+    foreach_at: ClassVar[tuple[str, ...]] = ("foreach",)
     listen: Listening
     foreach: Maybe[SubscriptionIterator] = None
 

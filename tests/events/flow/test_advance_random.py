@@ -72,6 +72,8 @@ CHILDREN: dict[str, list[Json]] = {
     "raises": [{"odd": {"raise": {"error": {"type": "https://x.test/raised", "status": 503}}}}],
 }
 """The flows that these flows run."""
+MESSAGES: Json = [{"n": 4}, {"n": 5}]
+"""What a call that subscribes brings: as many as it has visits; the subscription ends at two."""
 
 
 def answer(request: TaskRequest | ChildRequest) -> Json:
@@ -81,6 +83,8 @@ def answer(request: TaskRequest | ChildRequest) -> Json:
     visit = int(request.instance.partition("@")[0].rsplit("#", 1)[1])
     if visit % 3 == 0:
         return Problem("https://x.test/tool", 503, "Busy")
+    if request.function == "asyncapi":
+        return {"messages": MESSAGES[:visit], "seconds": 0, "over": visit % 2 == 0, "error": None}
     return {"n": request.input["n"] + visit}
 
 
@@ -166,6 +170,8 @@ class Reference:
             return self.value(task["set"][3:-2], data, at, names), None
         if "raise" in task:
             raise RaisedError(task["raise"]["error"]["status"], "https://x.test/raised", at)
+        if task.get("call") == "asyncapi":
+            return self.subscribe(task["with"]["subscription"]["foreach"], at, names), None
         if "call" in task:
             return self.call(at, data), None
         if "switch" in task:
@@ -286,20 +292,39 @@ class Reference:
         wanted = [each["with"]["type"] for each in ([to["one"]] if kind == "one" else to[kind])]
         while wanted:
             event = self.heard(at, wanted)
-            each, output = task.get("foreach", {}), event["data"]
-            inner = {**names, each.get("item", "item"): output, "index": len(outputs)}
-            if "do" in each:
-                output = self.sequence(each["do"], f"{at}/foreach/do", output, inner)
-            if "output" in each:
-                output = self.value(each["output"]["as"], output, at, inner)
-            if "export" in each:
-                self.context = self.value(each["export"]["as"], output, at, inner)
-            outputs.append(output)
+            self.item(task.get("foreach", {}), f"{at}/foreach", event["data"], outputs, names)
             if kind == "all":
                 wanted.remove(event["type"])
             elif "until" not in to or self.value(to["until"], outputs, at, names):
                 break
         return outputs
+
+    def item(
+        self, each: Json, at: str, item: Json, outputs: list[Json], names: dict[str, Json]
+    ) -> None:
+        """Do the tasks for what a subscription brings, and add to its outputs."""
+        output, owner = item, at.removesuffix("/foreach").removesuffix("/with/subscription")
+        inner = {**names, each.get("item", "item"): item, "index": len(outputs)}
+        if "do" in each:
+            output = self.sequence(each["do"], f"{at}/do", output, inner)
+        if "output" in each:
+            output = self.value(each["output"]["as"], output, owner, inner)
+        if "export" in each:
+            self.context = self.value(each["export"]["as"], output, owner, inner)
+        outputs.append(output)
+
+    def subscribe(self, each: Json, at: str, names: dict[str, Json]) -> Json:
+        """Call, and do the tasks for what came, until a call says that this was all."""
+        outputs = list[Json]()
+        while True:
+            visit = self.visits[at]
+            if visit % 3 == 0:
+                raise RaisedError(503, "https://x.test/tool", at)
+            for message in MESSAGES[:visit]:
+                self.item(each, f"{at}/with/subscription/foreach", message, outputs, names)
+            if visit % 2 == 0:
+                return outputs
+            self.visits[at] += 1
 
     def heard(self, at: str, wanted: list[str]) -> Json:
         """Consume an event."""
@@ -333,6 +358,16 @@ strategies = st.sampled_from(
     [{"one": B}, {"any": [B, A]}, {"all": [B, A, B]}, {"any": [A], "until": "two"}]
 )
 LISTEN = strategies.map(lambda to: {"listen": {"to": to}, "output": {"as": "sum"}})
+
+
+def subscribing(each: Json) -> Json:
+    """Return a task that consumes messages."""
+    subscription = {"consume": {"amount": 2}, "foreach": each}
+    given = {"document": {"endpoint": "https://x.test"}, "operation": "o"}
+    called = {"call": "asyncapi", "with": {**given, "subscription": subscription}}
+    return {**called, "output": {"as": "sum"}}
+
+
 RUN = st.builds(
     lambda name, awaited: {
         "run": {
@@ -393,6 +428,7 @@ def plain() -> st.SearchStrategy[Json]:
         WAIT,
         LISTEN,
         st.builds(lambda task, each: task | {"foreach": each}, LISTEN, branch),
+        branch.map(subscribing),
         RUN,
         forks,
         together,
@@ -420,12 +456,17 @@ def _linked(draw: st.DrawFn, bodies: list[Json]) -> list[Json]:
         task |= {
             name: value
             for name, value in more.items()
-            if name != "output" or not {"fork", "listen", "metadata"} & task.keys()
+            if name != "output" or not gives_a_list(task)
         }
         if draw(st.integers(0, 3)) == 0:
             task["then"] = draw(directives)
         tasks.append({names[index]: task})
     return tasks
+
+
+def gives_a_list(task: Json) -> bool:
+    """Tell whether a task has to add up what it gives."""
+    return bool({"fork", "listen", "metadata"} & task.keys()) or task.get("call") == "asyncapi"
 
 
 def _case(number: int, when: str | None, then: str) -> Json:
@@ -468,6 +509,7 @@ def composite(inner: st.SearchStrategy[Json]) -> st.SearchStrategy[Json]:
         st.builds(lambda tried, caught: {"try": tried, "catch": caught}, lists, catch),
         st.builds(lambda each, do: {"for": each, "do": do}, for_in, lists),
         st.builds(lambda task, each: task | {"foreach": each}, LISTEN, foreach),
+        foreach.map(subscribing),
         st.builds(
             lambda each, w, do: {"for": each, "while": w, "do": do}, for_in, conditions, lists
         ),

@@ -134,6 +134,37 @@ async def test_messages_are_consumed_as_they_come(
     assert await heard(**until_done(**{"while": "false"})) == ""
 
 
+async def test_a_subscription_goes_on_after_another_call(
+    http: Any, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was consumed before counts; a call whose time is up gives what it has."""
+    monkeypatch.setenv("TENDRIL_ASYNCAPI_SUBSCRIPTION", "0.3")
+    document = described("http", f"127.0.0.1:{http.port}", pathname="/api")
+    http.gives = ['{"text": "c"}', '{"text": "d"}']
+    before = [{"payload": {"text": text}, "headers": {}} for text in "ab"]
+
+    async def goes_on(seconds: float, **consume: Any) -> dict[str, Any]:
+        given = until_done(**consume) | {"after": {"messages": before, "seconds": seconds}}
+        found: dict[str, Any] = await call(context, document, operation="hear", subscription=given)
+        text = "".join(each["payload"]["text"] for each in found["messages"])
+        assert found["seconds"] >= seconds
+        return {"text": text, "over": found["over"], "error": "error" in found}
+
+    done = {"over": True, "error": False}
+    assert await goes_on(0, amount=3) == {"text": "c", **done}
+    assert await goes_on(9, until="length == 4") == {"text": "cd", **done}
+    assert await goes_on(9, amount=9, **{"for": "PT9.1S"}) == {"text": "cd", **done}
+    assert await goes_on(9, amount=9, **{"for": "PT8S"}) == {"text": "", **done}
+    for more in ({}, {"for": "PT30M"}):
+        late = await goes_on(9, amount=9, **more)
+        assert late == {"text": "cd", "over": False, "error": False}
+    http.stays = False
+    assert await goes_on(0, amount=9) == {"text": "cd", "over": False, "error": True}
+    http.gives = []
+    with pytest.raises(ToolError, match="ended the stream after 2 messages"):
+        await goes_on(0, amount=9)
+
+
 async def test_a_message_is_published_in_a_frame(http: Any, context: Context) -> None:
     """Its headers are the handshake's."""
     document = described("ws", f"127.0.0.1:{http.port}", pathname="/api")

@@ -7,10 +7,12 @@ endpoints are URI templates.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from events.flow import authentications
 from events.flow.advance import uris
+from events.flow.advance.frames import SUBSCRIPTION
 from events.flow.advance.happenings import Answered, Arrived, Entered, Produced
 from events.flow.advance.leaving import Leaving
 from events.flow.advance.pointers import task_at
@@ -29,22 +31,34 @@ Json = Any
 Places = tuple[tuple[str, ...], ...]
 
 
-def request(work: Work, frame: Frame, _: Entered) -> Arrived | None:
+def request(work: Work, frame: Frame, entered: Entered) -> Arrived | Entered | None:
     """Request the task; nothing more happens here until its answer."""
     task = cast("CallTask", task_at(work.flow, frame.reference))
     if (own := work.flow.function(task.call)) is not None:
         return function.enter(work, frame, task, own)
+    if task.foreach is not None:
+        work.become(replace(frame, kind=SUBSCRIPTION))
+        return entered
+    ask(work, frame, asked(work, frame, task))
+    return None
+
+
+def asked(work: Work, frame: Frame, task: CallTask) -> TaskRequest:
+    """Return what a call asks of its tool."""
     name, version = _target(task.call)
-    given = authentications.given(name, task.with_, work.flow.policies)
+    given = authentications.given(name, task.arguments, work.flow.policies)
     leaving = Leaving(work, frame)
     for path in KEPT.get(name, ()):
         given = leaving.keeping(given, path)
     resolved = _resolved(leaving, given, ENDPOINTS.get(name, ()))
     data, left = leaving.late(resolved, _pointer(name, given))
-    asked = TaskRequest(frame.instance, frame.reference, name, version, data, left)
+    return TaskRequest(frame.instance, frame.reference, name, version, data, left)
+
+
+def ask(work: Work, frame: Frame, asked: TaskRequest) -> None:
+    """Ask a tool for what the top frame waits for."""
     work.requests.append(asked)
-    work.record("task.requested", frame, function=name, version=version)
-    return None
+    work.record("task.requested", frame, function=asked.function, version=asked.version)
 
 
 def answered(_work: Work, _frame: Frame, answer: Answered) -> Produced:

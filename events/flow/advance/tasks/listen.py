@@ -9,8 +9,7 @@ the state. Where the specification leaves room:
   filters with a key of the same name must agree on its value.
 - While the tasks of `foreach` are busy with an event, the others queue. Those that are left in the
   queue when the listen ends have not been consumed: a later visit hears them.
-- The tasks of `foreach` get the event, as it was read, for their input. What they give, or the
-  event where there are none, goes through `foreach.output.as` into the task's output.
+- The tasks of `foreach` get the event, as it was read, for their input (`foreach`).
 - `until`, where it is an expression, is evaluated on the output so far, after an event and its
   tasks are done with.
 - `read: raw` gives the payload as text: JSON as its text, binary data in base 64.
@@ -23,18 +22,16 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from events.errors import ErrorType, ToolError
 from events.flow import correlate, expressions
-from events.flow.advance import dataflow, template
+from events.flow.advance import template
 from events.flow.advance.arguments import runner
-from events.flow.advance.frames import SEQUENCE, Frame
 from events.flow.advance.happenings import Entered, Heard, Produced, Returned
 from events.flow.advance.pointers import task_at
 from events.flow.advance.refusals import StaleSignal
-from events.flow.advance.tasks import approval
+from events.flow.advance.tasks import approval, foreach
 from events.flow.steps import Consumption, Subscription
 from events.flow.syntax.event import EventConsumption
 from events.vocabulary import event_key
@@ -42,6 +39,7 @@ from events.vocabulary import event_key
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from events.flow.advance.frames import Frame
     from events.flow.advance.work import Work
     from events.flow.steps import EventHeard
     from events.flow.syntax.event import EventFilter
@@ -86,7 +84,7 @@ def told(work: Work, signal: EventHeard) -> Heard | None:
     return None
 
 
-def hear(work: Work, frame: Frame, heard: Heard) -> Entered | Heard | Produced | None:
+def hear(work: Work, frame: Frame, heard: Heard) -> Entered | Heard | Produced | Returned | None:
     """Consume an event, if one of the filters still wants it."""
     task, event = _task(work, frame), heard.event
     found = _taken(work, frame, task, event)
@@ -97,28 +95,13 @@ def hear(work: Work, frame: Frame, heard: Heard) -> Entered | Heard | Produced |
     if number < len(_enders(task)):
         over = _over(frame, cast("EventConsumption", task.listen.to.until), 0)
         return _correlated(work, frame) if over else _next(work, frame)
-    item = _read(event, task.listen.read)
-    if task.foreach is not None:
-        names = task.foreach.item or "item", task.foreach.at or "index"
-        variables = {names[0]: item, names[1]: len(frame.local["outputs"])}
-        frame = work.become(replace(frame, variables=variables))
-        if task.foreach.do:
-            work.push(Frame(SEQUENCE, f"{frame.reference}/foreach/do"))
-            return Entered(item)
-    return collect(work, frame, Returned(item))
+    return foreach.enter(work, frame, task, _read(event, task.listen.read))
 
 
 def collect(work: Work, frame: Frame, returned: Returned) -> Heard | Produced | None:
     """Add to the output what came of an event; go on with the next one, or end."""
-    task, output = _task(work, frame), returned.output
-    if task.foreach is not None:
-        values = {"input": frame.input}
-        run = runner(work, frame, output, context=work.context, **values)
-        output = dataflow.taken_out(task.foreach.output, output, run, work)
-        run = runner(work, frame, output, context=work.context, output=output, **values)
-        work.context = dataflow.exported(task.foreach.export, work, run)
-    outputs = [*frame.local["outputs"], output]
-    frame = work.become(replace(frame.having(outputs=outputs), variables={}))
+    task = _task(work, frame)
+    frame = foreach.leave(work, frame, task, returned.output)
     return _correlated(work, frame) if _complete(work, frame, task) else _next(work, frame)
 
 
