@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING
 from events.vocabulary import hop_id
 from functions.host.ledger import open_ledger
 from functions.host.ledger.claims import Verdict
-from functions.host.ledger.rows import Entry, TaskRow, Transition
+from functions.host.ledger.rows.history import Entry
+from functions.host.ledger.rows.transition import Transition
 from tests.support.contender import NOW, hop, run, started, step_on, task
 from tests.support.postgres import Postgres
 
 if TYPE_CHECKING:
     from functions.host.ledger import Ledger
+    from functions.host.ledger.rows.task import TaskRow
 
 HOSTS, APART, HOPS, STEPS, WIDE = 4, 32, 20, 200, 500
 

@@ -23,7 +23,8 @@ from benchmarks.hops import hop_ms
 from benchmarks.local import platform, pss_mb
 from events.vocabulary import hop_id
 from functions.host.ledger import open_ledger
-from functions.host.ledger.rows import Door, FlowRow, Transition
+from functions.host.ledger.rows.flow import Door, FlowRow
+from functions.host.ledger.rows.transition import Transition
 from tests.support.postgres import Postgres
 
 if TYPE_CHECKING:

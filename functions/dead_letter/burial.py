@@ -13,7 +13,9 @@ from events.envelope import EnvelopeError, Event, to_structured
 from events.errors import ErrorType, Problem
 from events.vocabulary import TASK_REQUESTED, Hop, identify, read_hop
 from functions.host.ends import letter_id
-from functions.host.ledger.rows import Letter, LetterStatus, RunStatus, TaskState, Work
+from functions.host.ledger.rows.letter import Letter, LetterStatus
+from functions.host.ledger.rows.run import RunStatus
+from functions.host.ledger.rows.task import TaskState, Work
 from functions.host.outcomes import Outcome
 
 if TYPE_CHECKING:

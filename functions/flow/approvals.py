@@ -18,7 +18,10 @@ from events.vocabulary import approval_id, read_approval
 from functions.flow.approval_views import ApprovalDetail, ApprovalView
 from functions.flow.views import moment
 from functions.host.faults import Refused
-from functions.host.ledger.rows import Entry, RunStatus, Subscription, TaskState
+from functions.host.ledger.rows.history import Entry
+from functions.host.ledger.rows.listen import Subscription
+from functions.host.ledger.rows.run import RunStatus
+from functions.host.ledger.rows.task import TaskState
 from functions.host.ledger.told import told
 from functions.host.outcomes import Outcome
 
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from functions.host.assembly import Platform
-    from functions.host.ledger.rows import TaskRow, Work
+    from functions.host.ledger.rows.task import TaskRow, Work
 
 Json = Any
 _OPEN = {RunStatus.RUNNING, RunStatus.SUSPENDED}

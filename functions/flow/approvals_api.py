@@ -12,7 +12,7 @@ from functions.flow.approvals import Asked, answer, detail, find, known
 from functions.host.assembly import Platform  # noqa: TC001 - FastAPI reads the annotation
 
 if TYPE_CHECKING:
-    from functions.host.ledger.rows import TaskRow, Work
+    from functions.host.ledger.rows.task import TaskRow, Work
 
 router = APIRouter()
 _PAGE: Final = 500

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import orjson
 
 from events.errors import RetryableError, ToolError
-from functions.host.ledger.rows import Entry, RunRow, RunStatus, TaskRow, TaskState
+from functions.host.ledger.rows.history import Entry
+from functions.host.ledger.rows.run import RunRow, RunStatus
+from functions.host.ledger.rows.task import TaskRow, TaskState
 from functions.host.objects.port import ObjectMissing
 
 if TYPE_CHECKING:

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 from functions.flow.trace_views import AttemptView
 from functions.flow.views import moment
-from functions.host.ledger.rows import TaskState
+from functions.host.ledger.rows.task import TaskState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from functions.host.ledger.rows import Entry, TaskRow
+    from functions.host.ledger.rows.history import Entry
+    from functions.host.ledger.rows.task import TaskRow
 
 _ENDS: Final = {
     "task.completed": "completed",

@@ -12,7 +12,7 @@ from functions.flow.rounds import Rounds
 from functions.flow.schedules import keep
 from functions.host.faults import SinkUnavailable
 from functions.host.ledger import LedgerUnavailable
-from functions.host.ledger.rows import TaskState, Work
+from functions.host.ledger.rows.task import TaskState, Work
 from functions.host.outcomes import Outcome
 
 if TYPE_CHECKING:

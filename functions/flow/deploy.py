@@ -16,7 +16,7 @@ from events.flow.timetable import timetable_of
 from functions.flow.imports import completed
 from functions.host.catalog import load
 from functions.host.faults import Refused
-from functions.host.ledger.rows import Door, FlowRow, Schedule
+from functions.host.ledger.rows.flow import Door, FlowRow, Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

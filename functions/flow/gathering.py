@@ -19,7 +19,7 @@ from events.vocabulary import identify
 from functions.flow import inbox
 from functions.flow.starting import start
 from functions.host.ledger.gathering import Look, Member
-from functions.host.ledger.rows import Arrival, Gathered, Part
+from functions.host.ledger.rows.listen import Arrival, Gathered, Part
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from functions.host.deployed import Deployed
     from functions.host.emitting import Opened
     from functions.host.ledger.gathering import Waiting
-    from functions.host.ledger.rows import Door, RunRow
+    from functions.host.ledger.rows.flow import Door
+    from functions.host.ledger.rows.run import RunRow
 
 log = logging.getLogger(__name__)
 Json = Any

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Final, Self
 from functions.flow.rounds import Rounds
 from functions.flow.tidings import OF_ALL, TASKS, WORKFLOWS, concerned, told
 from functions.host.ledger import LedgerUnavailable
-from functions.host.ledger.rows import Bookmark
+from functions.host.ledger.rows.history import Bookmark
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from functions.flow.tidings import Open
     from functions.host.assembly import Platform
-    from functions.host.ledger.rows import Line
+    from functions.host.ledger.rows.history import Line
 
 READER: Final = "lifecycle"
 _BATCH: Final = 500

@@ -11,7 +11,7 @@ import orjson
 from events.flow.listening import Shape, correlation_of
 from events.vocabulary import event_key, identify
 from functions.host.emitting import NOTHING, Opened
-from functions.host.ledger.rows import Arrival
+from functions.host.ledger.rows.listen import Arrival
 from functions.host.ledger.told import listen_of
 from functions.host.outcomes import Outcome
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from functions.host.assembly import Platform
     from functions.host.ledger.gathering import Member
-    from functions.host.ledger.rows import Gathered, Part
+    from functions.host.ledger.rows.listen import Gathered, Part
 
 Json = Any
 _PAGE: Final = 500

@@ -13,7 +13,7 @@ from functions.flow.renewal import renew
 from functions.flow.views import LetterView, letter_view
 from functions.host.assembly import Platform  # noqa: TC001 - FastAPI reads the annotation
 from functions.host.faults import Refused
-from functions.host.ledger.rows import Letter, LetterStatus
+from functions.host.ledger.rows.letter import Letter, LetterStatus
 
 router = APIRouter()
 _MOST = 10_000

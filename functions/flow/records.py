@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
     from functions.flow.archive import Kept
     from functions.host.assembly import Platform
-    from functions.host.ledger.rows import Entry, RunRow, TaskRow
+    from functions.host.ledger.rows.history import Entry
+    from functions.host.ledger.rows.run import RunRow
+    from functions.host.ledger.rows.task import TaskRow
 
 
 async def run_of(platform: Platform, run_id: str) -> RunRow | None:

@@ -9,7 +9,8 @@ import orjson
 from events.envelope import Event, parse
 from events.vocabulary import digest
 from functions.host.faults import Refused
-from functions.host.ledger.rows import Letter, LetterStatus, TaskState
+from functions.host.ledger.rows.letter import Letter, LetterStatus
+from functions.host.ledger.rows.task import TaskState
 
 if TYPE_CHECKING:
     from functions.host.assembly import Platform

@@ -10,14 +10,15 @@ from events.errors import TendrilError
 from events.flow import schemas
 from functions.flow.starting import start
 from functions.host.faults import Refused
-from functions.host.ledger.rows import RunStatus
+from functions.host.ledger.rows.run import RunStatus
 
 if TYPE_CHECKING:
     from typing import Any
 
     from functions.host.assembly import Platform
     from functions.host.deployed import Deployed
-    from functions.host.ledger.rows import Letter, RunRow
+    from functions.host.ledger.rows.letter import Letter
+    from functions.host.ledger.rows.run import RunRow
 
 _TITLE: Final = "Cannot be redriven so"
 

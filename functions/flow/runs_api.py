@@ -31,7 +31,7 @@ from functions.flow.views import (
 from functions.host.assembly import Platform  # noqa: TC001 - FastAPI reads the annotation
 from functions.host.endpoint import read_body
 from functions.host.faults import Refused
-from functions.host.ledger.rows import RunRow, RunStatus
+from functions.host.ledger.rows.run import RunRow, RunStatus
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

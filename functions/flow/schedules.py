@@ -15,7 +15,7 @@ from functions.flow.starting import start
 
 if TYPE_CHECKING:
     from functions.host.assembly import Platform
-    from functions.host.ledger.rows import Schedule
+    from functions.host.ledger.rows.flow import Schedule
 
 log = logging.getLogger(__name__)
 _INPUT: dict[str, Any] = {}

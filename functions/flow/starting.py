@@ -12,7 +12,9 @@ from functions.host.beginning import beginning
 if TYPE_CHECKING:
     from functions.host.assembly import Platform
     from functions.host.emitting import Opened
-    from functions.host.ledger.rows import FlowRow, Letter, RunRow
+    from functions.host.ledger.rows.flow import FlowRow
+    from functions.host.ledger.rows.letter import Letter
+    from functions.host.ledger.rows.run import RunRow
 
 _TRACE: Final = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 

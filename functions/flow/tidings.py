@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from events.envelope import Event
     from events.lifecycle import Payload
-    from functions.host.ledger.rows import Entry, Line
+    from functions.host.ledger.rows.history import Entry, Line
 
     Made = tuple[Payload, str]
     """A payload, and the subject of its event."""

@@ -14,14 +14,15 @@ from events.vocabulary import event_key, hop_id
 from functions.flow.attempts import attempts, completed
 from functions.flow.trace_views import HopView, MissingView, TotalsView
 from functions.flow.views import moment
-from functions.host.ledger.rows import WORKFLOW, TaskState
+from functions.host.ledger.rows.task import WORKFLOW, TaskState
 from functions.host.ledger.told import listen_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from functions.flow.trace_views import AttemptView
-    from functions.host.ledger.rows import Entry, TaskRow
+    from functions.host.ledger.rows.history import Entry
+    from functions.host.ledger.rows.task import TaskRow
 
     Heard = Mapping[tuple[str, int], float]
     """When tools of a name and major version last took up a task; 0: never."""

@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, Field
 
 from functions.flow.approval_views import ApprovalView
-from functions.host.ledger.rows import NEVER
+from functions.host.ledger.rows.task import NEVER
 from functions.host.outcomes import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from functions.host.blobs import Blobs
-    from functions.host.ledger.rows import Budget, Entry, FlowRow, Letter, RunRow, Spend, TaskRow
+    from functions.host.ledger.rows.budget import Budget, Spend
+    from functions.host.ledger.rows.flow import FlowRow
+    from functions.host.ledger.rows.history import Entry
+    from functions.host.ledger.rows.letter import Letter
+    from functions.host.ledger.rows.run import RunRow
+    from functions.host.ledger.rows.task import TaskRow
 
 
 def moment(seconds: float | None, timespec: str = "milliseconds") -> str | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from events.flow.steps import MACHINE
-from functions.host.ledger.rows import RunRow, RunStatus
+from functions.host.ledger.rows.run import RunRow, RunStatus
 
 if TYPE_CHECKING:
-    from functions.host.ledger.rows import FlowRow
+    from functions.host.ledger.rows.flow import FlowRow
 
 
 def beginning(flow: FlowRow, identity: str, packed: str, at: float, trace: str) -> RunRow:

@@ -9,14 +9,16 @@ import orjson
 
 from events.flow.steps import Dormant, ScopeCompleted, ScopeFaulted
 from functions.host.ledger.claims import turn_of
-from functions.host.ledger.rows import ForkRow, Join, TaskState
+from functions.host.ledger.rows.fork import ForkRow, Join
+from functions.host.ledger.rows.task import TaskState
 from functions.host.ledger.toolless import toolless
 from functions.host.outcomes import Outcome
 
 if TYPE_CHECKING:
     from events.flow.steps import Branch, Fork, Step
     from functions.host.blobs import Blobs
-    from functions.host.ledger.rows import RunRow, TaskRow
+    from functions.host.ledger.rows.run import RunRow
+    from functions.host.ledger.rows.task import TaskRow
     from functions.host.transitions import Settled
 
 JOINED = ""

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
     from functions.host.blobs import Blobs
     from functions.host.ledger import Ledger
-    from functions.host.ledger.rows import FlowRow, RunRow, Transition, Work
+    from functions.host.ledger.rows.flow import FlowRow
+    from functions.host.ledger.rows.run import RunRow
+    from functions.host.ledger.rows.task import Work
+    from functions.host.ledger.rows.transition import Transition
     from functions.host.stepping import Stepper
 
 LATEST: Final = "latest"

@@ -11,7 +11,7 @@ from events.flow.syntax.imports import Imports
 
 if TYPE_CHECKING:
     from functions.host.ledger import Ledger
-    from functions.host.ledger.rows import FlowRow
+    from functions.host.ledger.rows.flow import FlowRow
 
 _KEPT: Final = 256
 

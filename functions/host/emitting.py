@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from events.envelope import parse
 from functions.host.hops import hop_message
-from functions.host.ledger.rows import Work
+from functions.host.ledger.rows.task import Work
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from events.envelope import Event, Message
     from functions.host.blobs import Blobs
     from functions.host.ledger import Ledger
-    from functions.host.ledger.rows import RunRow, Transition
+    from functions.host.ledger.rows.run import RunRow
+    from functions.host.ledger.rows.transition import Transition
     from functions.host.sink import Sink
 
 _BY_SINK_EVERY: Final = 100

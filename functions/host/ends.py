@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from events.flow.steps import ScopeCompleted, ScopeFaulted
 from events.vocabulary import identify
 from functions.host.hops import rfc3339
-from functions.host.ledger.rows import WORKFLOW, Letter, LetterStatus, Telling
+from functions.host.ledger.rows.letter import Letter, LetterStatus
+from functions.host.ledger.rows.task import WORKFLOW
+from functions.host.ledger.rows.transition import Telling
 from functions.host.outcomes import Outcome
 
 if TYPE_CHECKING:
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
     from events.errors import Problem
     from events.flow.steps import Step
     from functions.host.blobs import Blobs
-    from functions.host.ledger.rows import RunRow, TaskRow, Work
+    from functions.host.ledger.rows.run import RunRow
+    from functions.host.ledger.rows.task import TaskRow, Work
     from functions.host.transitions import Settled
 
 

@@ -18,7 +18,7 @@ from functions.host.context import Context
 from functions.host.faults import Refused
 from functions.host.heartbeat import Heartbeat
 from functions.host.ledger.claims import Verdict
-from functions.host.ledger.rows import Entry
+from functions.host.ledger.rows.history import Entry
 from functions.host.logs import for_task
 from functions.host.masks import Masks
 from functions.host.metering import charge_of
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from events.vocabulary import Hop
     from functions.host.assembly import Platform
     from functions.host.context import Resources
-    from functions.host.ledger.rows import Work
+    from functions.host.ledger.rows.task import Work
     from functions.host.outcomes import RetryPolicy
     from functions.host.stepping import Scope
     from functions.host.tool import Tool

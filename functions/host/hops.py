@@ -12,7 +12,7 @@ from functions.host.blobs import dataref
 if TYPE_CHECKING:
     from events.envelope import Event, Message
     from functions.host.blobs import Blobs
-    from functions.host.ledger.rows import Work
+    from functions.host.ledger.rows.task import Work
 
 _EXPIRES: Final = timedelta(days=1)
 

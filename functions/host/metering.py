@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from events.flow.budget import Limits, limits_of
-from functions.host.ledger.rows import Budget, Charge, RunRow, Spend
+from functions.host.ledger.rows.budget import Budget, Charge, Spend
 
 if TYPE_CHECKING:
     from events.flow.syntax import Flow
+    from functions.host.ledger.rows.run import RunRow
     from functions.host.outcomes import Outcome
     from functions.host.settings import Settings
 

@@ -15,7 +15,8 @@ from events.errors import RetryableError, TendrilError
 from functions.host.emitting import opened_by
 from functions.host.faults import SinkUnavailable
 from functions.host.ledger import LedgerUnavailable
-from functions.host.ledger.rows import RunStatus, TaskState, Work
+from functions.host.ledger.rows.run import RunStatus
+from functions.host.ledger.rows.task import TaskState, Work
 from functions.host.outcomes import Outcome, from_error
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from functions.host.children import Child, Children
     from functions.host.emitting import Emitter, Opened
     from functions.host.ledger import Ledger
-    from functions.host.ledger.rows import RunRow, Transition
+    from functions.host.ledger.rows.run import RunRow
+    from functions.host.ledger.rows.transition import Transition
 
 log = logging.getLogger(__name__)
 _AT_ONCE: Final = 16

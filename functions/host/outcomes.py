@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from events.flow.steps import Signal
-    from functions.host.ledger.rows import Spend
+    from functions.host.ledger.rows.budget import Spend
 
 
 @dataclass(frozen=True, slots=True)

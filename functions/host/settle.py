@@ -14,7 +14,8 @@ from functions.host.children import Children
 from functions.host.emitting import NOTHING, Opened, opened_by
 from functions.host.jq import NotYetError
 from functions.host.ledger.claims import TURN
-from functions.host.ledger.rows import RunStatus, TaskState, Work
+from functions.host.ledger.rows.run import RunStatus
+from functions.host.ledger.rows.task import TaskState, Work
 from functions.host.metering import charge_of
 from functions.host.onward import Onward, still_ours
 from functions.host.outcomes import Outcome
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     from functions.host.blobs import Blobs
     from functions.host.emitting import Emitter
     from functions.host.ledger import Ledger
-    from functions.host.ledger.rows import RunRow, TaskRow, Transition
+    from functions.host.ledger.rows.run import RunRow
+    from functions.host.ledger.rows.task import TaskRow
+    from functions.host.ledger.rows.transition import Transition
     from functions.host.stepping import Scope, Stepper
 
 _FIRST: Final = 4

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from events.flow.steps import State
     from functions.host.blobs import Blobs
     from functions.host.ledger import Ledger
-    from functions.host.ledger.rows import RunRow
+    from functions.host.ledger.rows.run import RunRow
 
 _KEPT: Final = 32
 _SMALL: Final = 4096

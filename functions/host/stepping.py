@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from functions.host.blobs import Blobs
     from functions.host.deployed import Deployments
     from functions.host.jq import JqPool
-    from functions.host.ledger.rows import RunRow, TaskRow, Transition, Work
+    from functions.host.ledger.rows.run import RunRow
+    from functions.host.ledger.rows.task import TaskRow, Work
+    from functions.host.ledger.rows.transition import Transition
     from functions.host.outcomes import Outcome
     from functions.host.shared import Shared
     from functions.host.states import States

@@ -12,12 +12,15 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from functions.host.ledger.rows import Entry, TaskState
+from functions.host.ledger.rows.history import Entry
+from functions.host.ledger.rows.task import TaskState
 
 if TYPE_CHECKING:
     from functions.host.blobs import Blobs
     from functions.host.ledger import Ledger
-    from functions.host.ledger.rows import RunRow, TaskRow, Transition
+    from functions.host.ledger.rows.run import RunRow
+    from functions.host.ledger.rows.task import TaskRow
+    from functions.host.ledger.rows.transition import Transition
 
 _INDEX: Final = re.compile(r"/\d+(/[^/#@|]+)")
 _BRANCH: Final = re.compile(r"(#\d+)/\d+$")

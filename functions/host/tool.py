@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from events.errors import ErrorType, Problem, TendrilError
 from functions.host.context import Context
-from functions.host.ledger.rows import Spend
+from functions.host.ledger.rows.budget import Spend
 from functions.host.outcomes import Outcome, from_error
 
 log = logging.getLogger(__name__)

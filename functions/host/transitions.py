@@ -10,19 +10,12 @@ from events.flow.steps import EventEmission, Record, ScopeCompleted, ScopeFaulte
 from events.vocabulary import digest, hop_id, identify
 from functions.host import ends
 from functions.host.branching import due_turn, fork_row, join_of, prefix
-from functions.host.ledger.rows import (
-    WORKFLOW,
-    Entry,
-    Outgoing,
-    RunRow,
-    RunStatus,
-    ScopeRow,
-    Subscription,
-    TaskRow,
-    TaskState,
-    Transition,
-    Work,
-)
+from functions.host.ledger.rows.fork import ScopeRow
+from functions.host.ledger.rows.history import Entry
+from functions.host.ledger.rows.outbox import Outgoing
+from functions.host.ledger.rows.run import RunRow, RunStatus
+from functions.host.ledger.rows.task import WORKFLOW, TaskRow, TaskState, Work
+from functions.host.ledger.rows.transition import Transition
 from functions.host.waiting import approval_rows, listen_rows, subscription, timer_row
 
 if TYPE_CHECKING:
@@ -32,7 +25,8 @@ if TYPE_CHECKING:
     from events.flow.steps import ChildRequest, Step, TaskRequest
     from functions.host.blobs import Blobs
     from functions.host.deployed import Deployed
-    from functions.host.ledger.rows import ForkRow
+    from functions.host.ledger.rows.fork import ForkRow
+    from functions.host.ledger.rows.listen import Subscription
     from functions.host.states import States
 
 ROOT = ""

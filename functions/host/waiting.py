@@ -9,7 +9,8 @@ import orjson
 
 from events.flow.advance.tasks.listen import listener
 from events.flow.listening import correlation, shape_of
-from functions.host.ledger.rows import NEVER, Subscription, TaskState
+from functions.host.ledger.rows.listen import Subscription
+from functions.host.ledger.rows.task import NEVER, TaskState
 from functions.host.ledger.toolless import toolless
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from events.flow.steps import Step, TimerRequest
     from events.flow.steps import Subscription as Listening
     from functions.host.blobs import Blobs
-    from functions.host.ledger.rows import RunRow, TaskRow
+    from functions.host.ledger.rows.run import RunRow
+    from functions.host.ledger.rows.task import TaskRow
     from functions.host.transitions import Settled
 
 

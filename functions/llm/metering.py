@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from functions.host.ledger.rows import Spend
+from functions.host.ledger.rows.budget import Spend
 from functions.host.settings import Settings as HostSettings
 from functions.llm.fallback import chosen
 from functions.llm.prompt import messages

@@ -8,22 +8,17 @@ from typing import TYPE_CHECKING
 
 from events.vocabulary import Hop, digest, hop_id
 from functions.host.ledger import open_ledger
-from functions.host.ledger.rows import (
-    Budget,
-    Charge,
-    Entry,
-    RunStatus,
-    Spend,
-    TaskRow,
-    TaskState,
-    Transition,
-    Work,
-)
+from functions.host.ledger.rows.budget import Budget, Charge, Spend
+from functions.host.ledger.rows.history import Entry
+from functions.host.ledger.rows.run import RunStatus
+from functions.host.ledger.rows.task import TaskRow, TaskState, Work
+from functions.host.ledger.rows.transition import Transition
 from tests.support.contender import NOW, run, started
 
 if TYPE_CHECKING:
     from functions.host.ledger import Ledger
-    from functions.host.ledger.rows import Reserved, RunRow
+    from functions.host.ledger.rows.budget import Reserved
+    from functions.host.ledger.rows.run import RunRow
 
 CALL = Spend(1, 30, 0.25)
 LIMITS = Budget("r0", None, 100, 1.0, 10, NOW + 60)

@@ -12,7 +12,9 @@ import psycopg
 import pytest
 
 from functions.host.ledger import open_ledger
-from functions.host.ledger.rows import Bookmark, Entry, RunRow, RunStatus, Transition
+from functions.host.ledger.rows.history import Bookmark, Entry
+from functions.host.ledger.rows.run import RunRow, RunStatus
+from functions.host.ledger.rows.transition import Transition
 from functions.host.ledger.sqlite import schema
 
 if TYPE_CHECKING:

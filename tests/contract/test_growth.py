@@ -10,7 +10,7 @@ import psycopg
 
 from functions.host.ledger import open_ledger
 from functions.host.ledger.postgres import schema
-from functions.host.ledger.rows import TaskState
+from functions.host.ledger.rows.task import TaskState
 from functions.host.ledger.sqlite import tasks
 from tests.support.contender import run, started, task
 

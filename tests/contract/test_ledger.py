@@ -10,22 +10,14 @@ import pytest
 
 from events.vocabulary import Hop, digest, hop_id
 from functions.host.ledger.claims import Verdict, turn_of
-from functions.host.ledger.rows import (
-    Door,
-    Entry,
-    FlowRow,
-    ForkRow,
-    Join,
-    Letter,
-    LetterStatus,
-    Outgoing,
-    RunRow,
-    RunStatus,
-    ScopeRow,
-    TaskRow,
-    TaskState,
-    Transition,
-)
+from functions.host.ledger.rows.flow import Door, FlowRow
+from functions.host.ledger.rows.fork import ForkRow, Join, ScopeRow
+from functions.host.ledger.rows.history import Entry
+from functions.host.ledger.rows.letter import Letter, LetterStatus
+from functions.host.ledger.rows.outbox import Outgoing
+from functions.host.ledger.rows.run import RunRow, RunStatus
+from functions.host.ledger.rows.task import TaskRow, TaskState
+from functions.host.ledger.rows.transition import Transition
 
 if TYPE_CHECKING:
     from functions.host.ledger import Ledger

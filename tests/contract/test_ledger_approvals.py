@@ -6,15 +6,11 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from functions.host.ledger.rows import (
-    NEVER,
-    Entry,
-    RunStatus,
-    Subscription,
-    TaskRow,
-    TaskState,
-    Transition,
-)
+from functions.host.ledger.rows.history import Entry
+from functions.host.ledger.rows.listen import Subscription
+from functions.host.ledger.rows.run import RunStatus
+from functions.host.ledger.rows.task import NEVER, TaskRow, TaskState
+from functions.host.ledger.rows.transition import Transition
 from functions.host.ledger.told import told
 from tests.contract.test_ledger import NOW, row, run, timer
 

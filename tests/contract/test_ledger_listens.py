@@ -11,21 +11,13 @@ import pytest
 from events.flow.listening import Shape
 from functions.host.ledger import open_ledger
 from functions.host.ledger.gathering import Look, Member
-from functions.host.ledger.rows import (
-    Arrival,
-    Entry,
-    ForkRow,
-    Gathered,
-    Letter,
-    LetterStatus,
-    Part,
-    RunStatus,
-    ScopeRow,
-    Subscription,
-    TaskRow,
-    TaskState,
-    Transition,
-)
+from functions.host.ledger.rows.fork import ForkRow, ScopeRow
+from functions.host.ledger.rows.history import Entry
+from functions.host.ledger.rows.letter import Letter, LetterStatus
+from functions.host.ledger.rows.listen import Arrival, Gathered, Part, Subscription
+from functions.host.ledger.rows.run import RunStatus
+from functions.host.ledger.rows.task import TaskRow, TaskState
+from functions.host.ledger.rows.transition import Transition
 from tests.contract.test_ledger import NOW, after, flow, recorded, row, run
 
 if TYPE_CHECKING:

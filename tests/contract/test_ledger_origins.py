@@ -6,7 +6,8 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from functions.host.ledger.rows import Letter, LetterStatus, RunStatus
+from functions.host.ledger.rows.letter import Letter, LetterStatus
+from functions.host.ledger.rows.run import RunStatus
 from tests.contract.test_ledger import NOW, after, first, flow, recorded, row, run
 
 if TYPE_CHECKING:

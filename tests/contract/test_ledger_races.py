@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING, Any
 from events.vocabulary import hop_id
 from functions.host.ledger import open_ledger
 from functions.host.ledger.claims import Verdict
-from functions.host.ledger.rows import Entry, FlowRow, RunStatus, Schedule, TaskState
+from functions.host.ledger.rows.flow import FlowRow, Schedule
+from functions.host.ledger.rows.history import Entry
+from functions.host.ledger.rows.run import RunStatus
+from functions.host.ledger.rows.task import TaskState
 from tests.support import contender
 from tests.support.contender import NOW, hop, run, started, step, task
 from tests.support.local_platform import until

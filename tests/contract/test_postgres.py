@@ -14,7 +14,7 @@ import pytest
 
 from functions.host.ledger import LedgerUnavailable, open_ledger
 from functions.host.ledger.postgres import PostgresLedger, connections, runs, schema
-from functions.host.ledger.rows import Letter, LetterStatus
+from functions.host.ledger.rows.letter import Letter, LetterStatus
 from tests.support.contender import NOW, hop, run, started, step, task
 from tests.support.postgres import Postgres
 

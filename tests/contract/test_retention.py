@@ -7,17 +7,12 @@ from typing import TYPE_CHECKING
 
 from events.vocabulary import Hop, digest, hop_id
 from functions.host.ledger.claims import Verdict
-from functions.host.ledger.rows import (
-    Entry,
-    Letter,
-    LetterStatus,
-    Outgoing,
-    RunRow,
-    RunStatus,
-    TaskRow,
-    TaskState,
-    Transition,
-)
+from functions.host.ledger.rows.history import Entry
+from functions.host.ledger.rows.letter import Letter, LetterStatus
+from functions.host.ledger.rows.outbox import Outgoing
+from functions.host.ledger.rows.run import RunRow, RunStatus
+from functions.host.ledger.rows.task import TaskRow, TaskState
+from functions.host.ledger.rows.transition import Transition
 
 if TYPE_CHECKING:
     from functions.host.ledger import Ledger

@@ -9,7 +9,10 @@ import pytest
 
 from events.flow.advance import StaleSignal
 from functions.host.blobs import Blobs
-from functions.host.ledger.rows import ForkRow, Join, RunStatus, ScopeRow, TaskState, Transition
+from functions.host.ledger.rows.fork import ForkRow, Join, ScopeRow
+from functions.host.ledger.rows.run import RunStatus
+from functions.host.ledger.rows.task import TaskState
+from functions.host.ledger.rows.transition import Transition
 from functions.host.objects.folder import FolderStore
 from functions.host.states import States
 from tests.support.contender import NOW, run, started, task

@@ -23,7 +23,10 @@ from functions.flow.starting import start
 from functions.host.assembly import Platform, opened
 from functions.host.faults import Refused
 from functions.host.hops import hop_event
-from functions.host.ledger.rows import FlowRow, LetterStatus, RunRow, RunStatus, TaskState, Work
+from functions.host.ledger.rows.flow import FlowRow
+from functions.host.ledger.rows.letter import LetterStatus
+from functions.host.ledger.rows.run import RunRow, RunStatus
+from functions.host.ledger.rows.task import TaskState, Work
 from functions.host.outcomes import Outcome
 from functions.host.settings import Settings
 from tests.support.local_platform import until
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
     from pathlib import Path
 
-    from functions.host.ledger.rows import Letter
+    from functions.host.ledger.rows.letter import Letter
 
 PING = "{call: ping, with: {n: 1}}"
 BROKEN = Outcome(problem=Problem(ErrorType.COMMUNICATION, 502, "Broken", "as it says"))

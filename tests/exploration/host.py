@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from events.envelope import Message
     from events.flow.steps import Evaluate
     from functions.host.context import Context
-    from functions.host.ledger.rows import FlowRow
+    from functions.host.ledger.rows.flow import FlowRow
     from functions.host.outcomes import Outcome
 
 SETTINGS: Final = Settings(_env_file=None)

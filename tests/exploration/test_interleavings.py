@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from events.envelope import Message
-    from functions.host.ledger.rows import Transition
+    from functions.host.ledger.rows.transition import Transition
     from tests.exploration.world import World
 
 SEQUENCE = flow("""

@@ -19,7 +19,8 @@ from events.envelope import parse as parse_event
 from events.flow.listening import shapes_of
 from events.flow.parse import parse as parse_flow
 from events.vocabulary import TASK_REQUESTED
-from functions.host.ledger.rows import FlowRow, RunRow, RunStatus
+from functions.host.ledger.rows.flow import FlowRow
+from functions.host.ledger.rows.run import RunRow, RunStatus
 from functions.host.ledger.sqlite.schema import migrate
 from tests.exploration.host import Host, raised
 

@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING
 from events.vocabulary import Hop, digest, hop_id
 from functions.host.ledger import open_ledger
 from functions.host.ledger.claims import Verdict
-from functions.host.ledger.rows import Entry, RunRow, RunStatus, TaskRow, TaskState, Transition
+from functions.host.ledger.rows.history import Entry
+from functions.host.ledger.rows.run import RunRow, RunStatus
+from functions.host.ledger.rows.task import TaskRow, TaskState
+from functions.host.ledger.rows.transition import Transition
 
 if TYPE_CHECKING:
     from functions.host.ledger import Ledger

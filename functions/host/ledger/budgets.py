@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from functions.host.ledger.rows import Budget, Reserved, Spend
+from functions.host.ledger.rows.budget import Budget, Reserved, Spend
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,12 +11,15 @@ import orjson
 from events.errors import ErrorType, Problem
 from events.flow.advance.timers import ATTEMPT, TIMEOUT
 from events.vocabulary import child_id, hop_id
-from functions.host.ledger.rows import NEVER, WORKFLOW, Entry, RunStatus, TaskState
+from functions.host.ledger.rows.history import Entry
+from functions.host.ledger.rows.run import RunStatus
+from functions.host.ledger.rows.task import NEVER, WORKFLOW, TaskState
 from functions.host.outcomes import Outcome
 
 if TYPE_CHECKING:
     from events.vocabulary import Hop
-    from functions.host.ledger.rows import RunRow, TaskRow, Work
+    from functions.host.ledger.rows.run import RunRow
+    from functions.host.ledger.rows.task import TaskRow, Work
 
 
 TURN = "turn"

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from functions.host.ledger.rows import Transition
+    from functions.host.ledger.rows.transition import Transition
 
 SCOPE: Final = ("run", "scope", "state", "rev", "parent", "fork", "number", "output")
 """The columns of a branch's scope, as `scope_rows` gives them."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from functions.host.ledger.rows import Gathered
+    from functions.host.ledger.rows.listen import Gathered
 
 
 @dataclass(frozen=True, slots=True)

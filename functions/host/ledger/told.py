@@ -6,13 +6,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from events.vocabulary import identify
-from functions.host.ledger.rows import Gathered, TaskState
+from functions.host.ledger.rows.listen import Gathered
+from functions.host.ledger.rows.task import TaskState
 from functions.host.ledger.toolless import toolless
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from functions.host.ledger.rows import Subscription, TaskRow
+    from functions.host.ledger.rows.listen import Subscription
+    from functions.host.ledger.rows.task import TaskRow
 
 
 def told(to: Subscription, event: str, outcome: str, at: float) -> TaskRow:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from events.vocabulary import hop_id
-from functions.host.ledger.rows import TaskRow, TaskState
+from functions.host.ledger.rows.task import TaskRow, TaskState
 
 
 def toolless(

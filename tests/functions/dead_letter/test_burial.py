@@ -23,7 +23,8 @@ from functions.host.assembly import Platform, opened
 from functions.host.faults import Refused, respond
 from functions.host.hops import hop_event
 from functions.host.ledger import LedgerUnavailable
-from functions.host.ledger.rows import LetterStatus, RunStatus
+from functions.host.ledger.rows.letter import LetterStatus
+from functions.host.ledger.rows.run import RunStatus
 from functions.host.outcomes import Outcome
 from functions.host.settings import Settings
 

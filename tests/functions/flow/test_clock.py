@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from events.envelope import Event
-    from functions.host.ledger.rows import Work
+    from functions.host.ledger.rows.task import Work
 
 TOOLS = Path(__file__).resolve().parents[3] / "benchmarks" / "tools"
 TWO = """

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from functions.host.ledger.rows import RunRow
+    from functions.host.ledger.rows.run import RunRow
 
 HEAR = "[{l: {listen: {to: {one: {with: {type: a}}}}}}]"
 

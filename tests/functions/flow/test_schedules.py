@@ -10,14 +10,14 @@ import pytest
 from functions.flow.deploy import deploy
 from functions.flow.schedules import keep
 from functions.host.assembly import Platform, opened
-from functions.host.ledger.rows import RunStatus
+from functions.host.ledger.rows.run import RunStatus
 from functions.host.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from functions.host.ledger.rows import RunRow
+    from functions.host.ledger.rows.run import RunRow
 
 
 @pytest.fixture

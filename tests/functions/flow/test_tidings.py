@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from functions.flow.tidings import TASKS, WORKFLOWS, concerned, told
-from functions.host.ledger.rows import Entry, Line
+from functions.host.ledger.rows.history import Entry, Line
 
 
 def entries(*lines: str) -> list[Entry]:

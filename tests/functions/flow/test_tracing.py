@@ -6,7 +6,8 @@ from typing import Any
 
 from events.vocabulary import event_key, hop_id
 from functions.flow.tracing import hops, overdue, totals
-from functions.host.ledger.rows import WORKFLOW, Entry, TaskRow, TaskState
+from functions.host.ledger.rows.history import Entry
+from functions.host.ledger.rows.task import WORKFLOW, TaskRow, TaskState
 
 NOW = 1_000.0
 

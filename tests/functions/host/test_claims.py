@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from events.vocabulary import Hop, digest, hop_id
 from functions.host.ledger.claims import Verdict, decide
-from functions.host.ledger.rows import RunRow, RunStatus, TaskRow, TaskState, Work
+from functions.host.ledger.rows.run import RunRow, RunStatus
+from functions.host.ledger.rows.task import TaskRow, TaskState, Work
 
 RUN = RunRow(
     "r", "sha256:a", "n", "f", "1.0.0", 1, RunStatus.RUNNING, "{}", None, None, 0.0, None, "0" * 32

@@ -23,7 +23,9 @@ from events.envelope import Event, parse, to_binary
 from events.flow.parse import parse as parse_flow
 from functions.host.assembly import Platform, opened
 from functions.host.hops import hop_event
-from functions.host.ledger.rows import FlowRow, RunRow, RunStatus, TaskState
+from functions.host.ledger.rows.flow import FlowRow
+from functions.host.ledger.rows.run import RunRow, RunStatus
+from functions.host.ledger.rows.task import TaskState
 from functions.host.settings import Settings
 from tests.support.ports import free_port
 

@@ -10,7 +10,8 @@ from pydantic import BaseModel
 
 from events.flow.budget import Limits
 from events.flow.parse import parse
-from functions.host.ledger.rows import RunRow, RunStatus, Spend
+from functions.host.ledger.rows.budget import Spend
+from functions.host.ledger.rows.run import RunRow, RunStatus
 from functions.host.metering import Meter, budgeted, charge_of
 from functions.host.outcomes import Outcome
 from functions.host.tool import tool

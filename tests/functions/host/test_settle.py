@@ -8,7 +8,7 @@ from functions.flow.deploy import deploy
 from functions.flow.starting import start
 from functions.host.assembly import opened
 from functions.host.ledger.claims import TURN
-from functions.host.ledger.rows import TaskRow, TaskState, Work
+from functions.host.ledger.rows.task import TaskRow, TaskState, Work
 from functions.host.settings import Settings
 
 if TYPE_CHECKING:

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from events.vocabulary import Hop, digest, hop_id
-from functions.host.ledger.rows import Entry, RunRow, RunStatus, TaskRow, TaskState, Transition
+from functions.host.ledger.rows.history import Entry
+from functions.host.ledger.rows.run import RunRow, RunStatus
+from functions.host.ledger.rows.task import TaskRow, TaskState
+from functions.host.ledger.rows.transition import Transition
 from functions.host.ledger.sqlite import SqliteLedger
 from functions.host.ledger.sqlite.writer import Writer, connect
 

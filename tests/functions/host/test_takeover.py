@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from functions.host.ledger.rows import RunRow, RunStatus, TaskRow, TaskState, Transition
+from functions.host.ledger.rows.run import RunRow, RunStatus
+from functions.host.ledger.rows.task import TaskRow, TaskState
+from functions.host.ledger.rows.transition import Transition
 from functions.host.takeover import Takeover, same_place
 
 if TYPE_CHECKING:

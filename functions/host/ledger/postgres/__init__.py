@@ -27,7 +27,7 @@ from functions.host.ledger.postgres import (
     tasks,
 )
 from functions.host.ledger.postgres.connections import Connections
-from functions.host.ledger.rows import TaskState
+from functions.host.ledger.rows.task import TaskState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,29 +38,15 @@ if TYPE_CHECKING:
     from functions.host.ledger.gathering import Look, Waiting
     from functions.host.ledger.port import Deployed
     from functions.host.ledger.postgres.connections import Database
-    from functions.host.ledger.rows import (
-        Arrival,
-        Bookmark,
-        Budget,
-        Charge,
-        Door,
-        Entry,
-        FlowRow,
-        Gathered,
-        Kept,
-        Letter,
-        LetterStatus,
-        Line,
-        Outgoing,
-        Reserved,
-        RunRow,
-        RunStatus,
-        Schedule,
-        Spend,
-        TaskRow,
-        Transition,
-        Work,
-    )
+    from functions.host.ledger.rows.budget import Budget, Charge, Reserved, Spend
+    from functions.host.ledger.rows.flow import Door, FlowRow, Schedule
+    from functions.host.ledger.rows.history import Bookmark, Entry, Line
+    from functions.host.ledger.rows.letter import Letter, LetterStatus
+    from functions.host.ledger.rows.listen import Arrival, Gathered, Kept
+    from functions.host.ledger.rows.outbox import Outgoing
+    from functions.host.ledger.rows.run import RunRow, RunStatus
+    from functions.host.ledger.rows.task import TaskRow, Work
+    from functions.host.ledger.rows.transition import Transition
 
 _SEEN_EVERY: Final = 1.0
 """Seconds; `progress` is asked about graces that are far longer."""

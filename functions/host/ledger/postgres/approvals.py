@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Final
 
 from functions.host.ledger.postgres import runs, tasks
 from functions.host.ledger.postgres.schema import RUN, TASK
-from functions.host.ledger.rows import Work
+from functions.host.ledger.rows.task import Work
 from functions.host.ledger.told import bounds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from functions.host.ledger.postgres.connections import Database
-    from functions.host.ledger.rows import Entry, TaskRow
+    from functions.host.ledger.rows.history import Entry
+    from functions.host.ledger.rows.task import TaskRow
 
 _WORK: Final = (
     f"{', '.join('t.' + name for name in TASK)}, {', '.join('r.' + name for name in RUN)}"

@@ -12,7 +12,9 @@ from functions.host.ledger.budgets import read, room
 
 if TYPE_CHECKING:
     from functions.host.ledger.postgres.connections import Database
-    from functions.host.ledger.rows import Budget, Charge, Reserved, Spend, Transition, Work
+    from functions.host.ledger.rows.budget import Budget, Charge, Reserved, Spend
+    from functions.host.ledger.rows.task import Work
+    from functions.host.ledger.rows.transition import Transition
 
 _STANDS: Final = (
     "EXISTS (SELECT 1 FROM tasks t WHERE t.run = v.run AND t.instance = v.instance "

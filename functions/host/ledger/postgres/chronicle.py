@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from functions.host.ledger.rows import Bookmark, Entry, Line
+from functions.host.ledger.rows.history import Bookmark, Entry, Line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ import semver
 
 from functions.host.ledger.postgres import gatherings, listens
 from functions.host.ledger.postgres.schema import LOCK
-from functions.host.ledger.rows import Door, FlowRow, Schedule
+from functions.host.ledger.rows.flow import Door, FlowRow, Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,7 +14,8 @@ from functions.host.ledger.postgres import kin, parts, tasks
 
 if TYPE_CHECKING:
     from functions.host.ledger.postgres.connections import Database
-    from functions.host.ledger.rows import Join, Transition
+    from functions.host.ledger.rows.fork import Join
+    from functions.host.ledger.rows.transition import Transition
 
 _WITHIN = "run = %s AND scope >= %s AND scope < %s"
 _NEW_SCOPE = f"INSERT INTO scopes ({', '.join(SCOPE)}) VALUES ({', '.join('%s' for _ in SCOPE)})"  # noqa: S608

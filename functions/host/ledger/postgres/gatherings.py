@@ -13,7 +13,7 @@ import orjson
 
 from functions.host.ledger.gathering import Waiting
 from functions.host.ledger.postgres.schema import LOCK
-from functions.host.ledger.rows import Gathered
+from functions.host.ledger.rows.listen import Gathered
 from functions.host.ledger.told import gathered
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from functions.host.ledger.gathering import Look
     from functions.host.ledger.postgres.connections import Database
-    from functions.host.ledger.rows import Arrival, Part
+    from functions.host.ledger.rows.listen import Arrival, Part
 
 
 async def hold(db: Database, digests: Iterable[str]) -> None:

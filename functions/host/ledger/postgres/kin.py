@@ -10,20 +10,19 @@ from typing import TYPE_CHECKING, Final
 
 from functions.host.ledger.claims import adopted, awaiting, cancelled, reopened, revivable
 from functions.host.ledger.postgres import forks, letters, runs, tasks
-from functions.host.ledger.rows import (
-    WORKFLOW,
-    Entry,
-    LetterStatus,
-    RunStatus,
-    TaskState,
-    Work,
-)
+from functions.host.ledger.rows.history import Entry
+from functions.host.ledger.rows.letter import LetterStatus
+from functions.host.ledger.rows.run import RunStatus
+from functions.host.ledger.rows.task import WORKFLOW, TaskState, Work
 
 if TYPE_CHECKING:
     from typing import LiteralString
 
     from functions.host.ledger.postgres.connections import Database
-    from functions.host.ledger.rows import Letter, RunRow, TaskRow, Telling, Transition
+    from functions.host.ledger.rows.letter import Letter
+    from functions.host.ledger.rows.run import RunRow
+    from functions.host.ledger.rows.task import TaskRow
+    from functions.host.ledger.rows.transition import Telling, Transition
 
 OF_RUN: Final = "parent = %s"
 OF_TASKS: Final = "parent = %s AND caller = ANY(%s)"

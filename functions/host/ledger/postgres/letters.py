@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from functions.host.ledger.rows import Letter, LetterStatus, Outgoing
+from functions.host.ledger.rows.letter import Letter, LetterStatus
+from functions.host.ledger.rows.outbox import Outgoing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

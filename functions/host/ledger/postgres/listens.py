@@ -13,14 +13,17 @@ import orjson
 
 from events.flow.listening import Shape
 from functions.host.ledger.postgres import gatherings, runs, tasks
-from functions.host.ledger.rows import NEVER, Kept, Subscription
+from functions.host.ledger.rows.listen import Kept, Subscription
+from functions.host.ledger.rows.task import NEVER
 from functions.host.ledger.told import bounds, told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from functions.host.ledger.postgres.connections import Database
-    from functions.host.ledger.rows import Arrival, Gathered, TaskRow, Transition
+    from functions.host.ledger.rows.listen import Arrival, Gathered
+    from functions.host.ledger.rows.task import TaskRow
+    from functions.host.ledger.rows.transition import Transition
 
 _COLUMNS: Final = ("shape", "correlation", "run", "instance", "scope", "reference", "listener")
 _SUBSCRIPTION: Final = ", ".join(f"s.{name}" for name in _COLUMNS)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from functions.host.ledger.postgres import kin, letters, runs
-from functions.host.ledger.rows import Entry, LetterStatus
+from functions.host.ledger.rows.history import Entry
+from functions.host.ledger.rows.letter import LetterStatus
 
 if TYPE_CHECKING:
     from functions.host.ledger.postgres.connections import Database
-    from functions.host.ledger.rows import RunRow, Transition
+    from functions.host.ledger.rows.run import RunRow
+    from functions.host.ledger.rows.transition import Transition
 
 
 async def redrive(db: Database, run: RunRow, first: Transition, letter: str) -> tuple[RunRow, bool]:

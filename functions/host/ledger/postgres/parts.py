@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from functions.host.ledger.postgres.connections import Database
-    from functions.host.ledger.rows import Transition
+    from functions.host.ledger.rows.transition import Transition
 
 
 async def swap(db: Database, step: Transition) -> None:

@@ -16,13 +16,14 @@ import orjson
 
 from functions.host.ledger.postgres import budgets, forks, kin, letters, listens, parts, tasks
 from functions.host.ledger.postgres.schema import RUN
-from functions.host.ledger.rows import Entry, RunRow, RunStatus
+from functions.host.ledger.rows.history import Entry
+from functions.host.ledger.rows.run import RunRow, RunStatus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from functions.host.ledger.postgres.connections import Database
-    from functions.host.ledger.rows import Transition
+    from functions.host.ledger.rows.transition import Transition
 
 _COLUMNS: Final = ", ".join(RUN)
 _MARKS: Final = ", ".join(["%s"] * len(RUN))

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 import psycopg
 
 from functions.host.ledger.port import LedgerUnavailable
-from functions.host.ledger.rows import RunRow, TaskRow
+from functions.host.ledger.rows.run import RunRow
+from functions.host.ledger.rows.task import TaskRow
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection

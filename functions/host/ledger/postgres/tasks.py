@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any, Final
 from functions.host.ledger.claims import Claim, Verdict, claim_entry, decide, given_up, woken
 from functions.host.ledger.postgres import budgets, kin, runs
 from functions.host.ledger.postgres.schema import RUN, TASK
-from functions.host.ledger.rows import Entry, TaskRow, TaskState, Work
+from functions.host.ledger.rows.task import TaskRow, TaskState, Work
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from events.vocabulary import Hop
     from functions.host.ledger.postgres.connections import Database
-    from functions.host.ledger.rows import Charge, Transition
+    from functions.host.ledger.rows.budget import Charge
+    from functions.host.ledger.rows.history import Entry
+    from functions.host.ledger.rows.transition import Transition
 
 _COLUMNS: Final = ", ".join(TASK)
 _MARKS: Final = ", ".join(["%s"] * len(TASK))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from events.flow.steps import MACHINE
 from functions.host.ledger.claims import Verdict
 from functions.host.ledger.port import Deployed, LedgerUnavailable
-from functions.host.ledger.rows import TaskState
+from functions.host.ledger.rows.task import TaskState
 from functions.host.ledger.sqlite import (
     approvals,
     budgets,
@@ -36,29 +36,15 @@ if TYPE_CHECKING:
     from events.vocabulary import Hop
     from functions.host.ledger.claims import Claim
     from functions.host.ledger.gathering import Look, Waiting
-    from functions.host.ledger.rows import (
-        Arrival,
-        Bookmark,
-        Budget,
-        Charge,
-        Door,
-        Entry,
-        FlowRow,
-        Gathered,
-        Kept,
-        Letter,
-        LetterStatus,
-        Line,
-        Outgoing,
-        Reserved,
-        RunRow,
-        RunStatus,
-        Schedule,
-        Spend,
-        TaskRow,
-        Transition,
-        Work,
-    )
+    from functions.host.ledger.rows.budget import Budget, Charge, Reserved, Spend
+    from functions.host.ledger.rows.flow import Door, FlowRow, Schedule
+    from functions.host.ledger.rows.history import Bookmark, Entry, Line
+    from functions.host.ledger.rows.letter import Letter, LetterStatus
+    from functions.host.ledger.rows.listen import Arrival, Gathered, Kept
+    from functions.host.ledger.rows.outbox import Outgoing
+    from functions.host.ledger.rows.run import RunRow, RunStatus
+    from functions.host.ledger.rows.task import TaskRow, Work
+    from functions.host.ledger.rows.transition import Transition
 
 T = TypeVar("T")
 _SEEN_EVERY: Final = 1.0

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from functions.host.ledger.rows import Work
+from functions.host.ledger.rows.task import Work
 from functions.host.ledger.sqlite import runs, tasks
 from functions.host.ledger.sqlite.schema import RUN, TASK
 from functions.host.ledger.told import bounds
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from functions.host.ledger.rows import Entry, TaskRow
+    from functions.host.ledger.rows.history import Entry
+    from functions.host.ledger.rows.task import TaskRow
 
 _ASKED = (
     f"{', '.join('t.' + name for name in TASK)}, "

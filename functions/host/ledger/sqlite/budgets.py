@@ -9,7 +9,9 @@ from functions.host.ledger.budgets import read, room
 if TYPE_CHECKING:
     import sqlite3
 
-    from functions.host.ledger.rows import Budget, Charge, Reserved, Spend, Transition, Work
+    from functions.host.ledger.rows.budget import Budget, Charge, Reserved, Spend
+    from functions.host.ledger.rows.task import Work
+    from functions.host.ledger.rows.transition import Transition
 
 _CHAIN: Final = (
     "WITH RECURSIVE chain (id) AS (SELECT ?1 UNION ALL SELECT b.outer_run FROM budgets b "

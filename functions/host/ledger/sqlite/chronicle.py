@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from functions.host.ledger.rows import Bookmark, Entry, Line
+from functions.host.ledger.rows.history import Bookmark, Entry, Line
 
 if TYPE_CHECKING:
     import sqlite3

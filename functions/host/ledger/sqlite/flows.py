@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import orjson
 import semver
 
-from functions.host.ledger.rows import Door, FlowRow, Schedule
+from functions.host.ledger.rows.flow import Door, FlowRow, Schedule
 from functions.host.ledger.sqlite import listens
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from functions.host.ledger.sqlite import kin, parts, tasks
 if TYPE_CHECKING:
     import sqlite3
 
-    from functions.host.ledger.rows import Join, Transition
+    from functions.host.ledger.rows.fork import Join
+    from functions.host.ledger.rows.transition import Transition
 
 _WITHIN = "run = ?1 AND scope >= ?2 AND scope < ?3"
 _NEW_SCOPE = f"INSERT INTO scopes ({', '.join(SCOPE)}) VALUES ({', '.join('?' for _ in SCOPE)})"  # noqa: S608

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import orjson
 
 from functions.host.ledger.gathering import Waiting
-from functions.host.ledger.rows import Gathered
+from functions.host.ledger.rows.listen import Gathered
 from functions.host.ledger.told import gathered
 
 if TYPE_CHECKING:
     import sqlite3
 
     from functions.host.ledger.gathering import Look
-    from functions.host.ledger.rows import Arrival, Part
+    from functions.host.ledger.rows.listen import Arrival, Part
 
 
 def gather(db: sqlite3.Connection, part: Part, at: float) -> Gathered | None:

@@ -7,13 +7,19 @@ from typing import TYPE_CHECKING
 import orjson
 
 from functions.host.ledger.claims import adopted, awaiting, cancelled, reopened, revivable
-from functions.host.ledger.rows import WORKFLOW, Entry, LetterStatus, RunStatus, TaskState
+from functions.host.ledger.rows.history import Entry
+from functions.host.ledger.rows.letter import LetterStatus
+from functions.host.ledger.rows.run import RunStatus
+from functions.host.ledger.rows.task import WORKFLOW, TaskState
 from functions.host.ledger.sqlite import forks, letters, runs, tasks
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from functions.host.ledger.rows import Letter, RunRow, TaskRow, Telling, Transition, Work
+    from functions.host.ledger.rows.letter import Letter
+    from functions.host.ledger.rows.run import RunRow
+    from functions.host.ledger.rows.task import TaskRow, Work
+    from functions.host.ledger.rows.transition import Telling, Transition
 
 _BELOW = (
     "WITH RECURSIVE kin (id) AS ({first} UNION ALL SELECT r.id FROM runs r "

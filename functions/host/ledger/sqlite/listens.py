@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import orjson
 
 from events.flow.listening import Shape
-from functions.host.ledger.rows import NEVER, Kept, Subscription
+from functions.host.ledger.rows.listen import Kept, Subscription
+from functions.host.ledger.rows.task import NEVER
 from functions.host.ledger.sqlite import gatherings, tasks
 from functions.host.ledger.told import bounds, told
 
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from functions.host.ledger.rows import Arrival, Gathered, TaskRow, Transition
+    from functions.host.ledger.rows.listen import Arrival, Gathered
+    from functions.host.ledger.rows.task import TaskRow
+    from functions.host.ledger.rows.transition import Transition
 
 _SUBSCRIPTION = "s.shape, s.correlation, s.run, s.instance, s.scope, s.reference, s.listener"
 _NOT_CONSUMED = (

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from functions.host.ledger.rows import Entry, LetterStatus
+from functions.host.ledger.rows.history import Entry
+from functions.host.ledger.rows.letter import LetterStatus
 from functions.host.ledger.sqlite import kin, letters, runs
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from functions.host.ledger.rows import RunRow, Transition
+    from functions.host.ledger.rows.run import RunRow
+    from functions.host.ledger.rows.transition import Transition
 
 
 def redrive(

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from functions.host.ledger.rows import Transition
+    from functions.host.ledger.rows.transition import Transition
 
 
 def swap(db: sqlite3.Connection, step: Transition) -> None:

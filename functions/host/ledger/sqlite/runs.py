@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from functions.host.ledger.rows import Entry, RunRow, RunStatus
+from functions.host.ledger.rows.history import Entry
+from functions.host.ledger.rows.run import RunRow, RunStatus
 from functions.host.ledger.sqlite import budgets, forks, kin, letters, listens, parts, tasks
 from functions.host.ledger.sqlite.schema import RUN
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from functions.host.ledger.rows import Transition
+    from functions.host.ledger.rows.transition import Transition
 
 COLUMNS = ", ".join(RUN)
 _COLUMNS_OF_A_ROW = ", ".join(f"json_extract(value, '$[{i}]')" for i in range(5))

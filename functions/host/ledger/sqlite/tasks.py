@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from functions.host.ledger.claims import Claim, Verdict, claim_entry, decide, given_up, woken
-from functions.host.ledger.rows import Entry, TaskRow, TaskState, Work
+from functions.host.ledger.rows.task import TaskRow, TaskState, Work
 from functions.host.ledger.sqlite import budgets, kin, runs
 from functions.host.ledger.sqlite.schema import RUN, TASK
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from events.vocabulary import Hop
-    from functions.host.ledger.rows import Charge, Transition
+    from functions.host.ledger.rows.budget import Charge
+    from functions.host.ledger.rows.history import Entry
+    from functions.host.ledger.rows.transition import Transition
 
 COLUMNS = ", ".join(TASK)
 _STATE = TASK.index("state")
