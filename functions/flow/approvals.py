@@ -16,7 +16,7 @@ from events.flow.advance.timers import TIMEOUT, escalation
 from events.flow.approval import answer_event, answer_key
 from events.vocabulary import approval_id, read_approval
 from functions.flow.approval_views import ApprovalDetail, ApprovalView
-from functions.flow.views import moment
+from functions.flow.moments import moment
 from functions.host.faults import Refused
 from functions.host.ledger.rows.history import Entry
 from functions.host.ledger.rows.listen import Subscription

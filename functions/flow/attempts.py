@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from functions.flow.moments import moment
 from functions.flow.trace_views import AttemptView
-from functions.flow.views import moment
 from functions.host.ledger.rows.task import TaskState
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from functions.flow.deploy import deploy
-from functions.flow.views import FlowDetail, FlowView, flow_view
+from functions.flow.flow_views import FlowDetail, FlowView, flow_view
 from functions.host.assembly import Platform  # noqa: TC001 - FastAPI reads the annotation
 from functions.host.catalog import load
 from functions.host.endpoint import read_body

@@ -8,9 +8,9 @@ import orjson
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from functions.flow.letter_views import LetterView, letter_view
 from functions.flow.redrive import UNEDITED, check_open, redrive
 from functions.flow.renewal import renew
-from functions.flow.views import LetterView, letter_view
 from functions.host.assembly import Platform  # noqa: TC001 - FastAPI reads the annotation
 from functions.host.faults import Refused
 from functions.host.ledger.rows.letter import Letter, LetterStatus

@@ -14,20 +14,12 @@ from fastapi.responses import StreamingResponse
 from functions.flow import records
 from functions.flow.approvals import waiting
 from functions.flow.flows_api import unknown_flow
+from functions.flow.history_views import EntryView, entry_view
+from functions.flow.run_views import RunDetail, RunView, run_detail, run_view
 from functions.flow.starting import start
+from functions.flow.task_views import TasksView, heard_view, task_view
 from functions.flow.trace_views import TraceView
 from functions.flow.tracing import hops, overdue, totals
-from functions.flow.views import (
-    EntryView,
-    RunDetail,
-    RunView,
-    TasksView,
-    entry_view,
-    heard_view,
-    run_detail,
-    run_view,
-    task_view,
-)
 from functions.host.assembly import Platform  # noqa: TC001 - FastAPI reads the annotation
 from functions.host.endpoint import read_body
 from functions.host.faults import Refused

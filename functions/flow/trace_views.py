@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from functions.flow.views import RunDetail
+from functions.flow.run_views import RunDetail
 
 
 class AttemptView(BaseModel):

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from events.vocabulary import event_key, hop_id
 from functions.flow.attempts import attempts, completed
+from functions.flow.moments import moment
 from functions.flow.trace_views import HopView, MissingView, TotalsView
-from functions.flow.views import moment
 from functions.host.ledger.rows.task import WORKFLOW, TaskState
 from functions.host.ledger.told import listen_of
 
