@@ -37,12 +37,28 @@ async def deploy(
     await db.execute(
         "SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (LOCK, f"{flow.namespace}/{flow.name}")
     )
+    if known := await _known(db, flow):
+        return "same" if known == flow.digest else "conflict"
+    await _insert(db, flow)
+    await _open_doors(db, flow.digest, doors)
+    if schedule:
+        await _insert_schedule(db, schedule)
+    await listens.shape(db, shapes)
+    await _mark_newest(db, flow.namespace, flow.name)
+    return "created"
+
+
+async def _known(db: Database, flow: FlowRow) -> str | None:
+    """Return the digest that this version was deployed with, if it was."""
     found = await db.execute(
         "SELECT digest FROM flows WHERE namespace = %s AND name = %s AND version = %s",
         (flow.namespace, flow.name, flow.version),
     )
-    if known := await found.fetchone():
-        return "same" if known[0] == flow.digest else "conflict"
+    row = await found.fetchone()
+    return row[0] if row else None
+
+
+async def _insert(db: Database, flow: FlowRow) -> None:
     await db.execute(
         f"INSERT INTO flows ({_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",  # noqa: S608
         (
@@ -58,22 +74,24 @@ async def deploy(
             orjson.dumps(flow.imports).decode(),
         ),
     )
+
+
+async def _open_doors(db: Database, digest: str, doors: Sequence[Door]) -> None:
     if doors:
         await db.cursor().executemany(
             'INSERT INTO doors (digest, type, filter, number, "of") VALUES (%s, %s, %s, %s, %s)',
             [
-                (flow.digest, each.type, orjson.dumps(each.filter).decode(), each.number, each.of)
+                (digest, each.type, orjson.dumps(each.filter).decode(), each.number, each.of)
                 for each in doors
             ],
         )
-    if schedule:
-        await db.execute(
-            "INSERT INTO schedules (digest, kind, spec, due_at, run) VALUES (%s, %s, %s, %s, %s)",
-            (schedule.digest, schedule.kind, schedule.spec, schedule.due_at, schedule.run),
-        )
-    await listens.shape(db, shapes)
-    await _mark_newest(db, flow.namespace, flow.name)
-    return "created"
+
+
+async def _insert_schedule(db: Database, schedule: Schedule) -> None:
+    await db.execute(
+        "INSERT INTO schedules (digest, kind, spec, due_at, run) VALUES (%s, %s, %s, %s, %s)",
+        (schedule.digest, schedule.kind, schedule.spec, schedule.due_at, schedule.run),
+    )
 
 
 async def scheduled(db: Database, now: float) -> list[Schedule]:

@@ -30,12 +30,27 @@ def deploy(
     shapes: Sequence[Shape],
 ) -> Deployed:
     """Insert a version and move the doors to the newest one; others gather no more."""
-    known = db.execute(
+    if known := _known(db, flow):
+        return "same" if known == flow.digest else "conflict"
+    _insert(db, flow)
+    _open_doors(db, flow.digest, doors)
+    if schedule:
+        _insert_schedule(db, schedule)
+    listens.shape(db, shapes)
+    _mark_newest(db, flow.namespace, flow.name)
+    return "created"
+
+
+def _known(db: sqlite3.Connection, flow: FlowRow) -> str | None:
+    """Return the digest that this version was deployed with, if it was."""
+    row = db.execute(
         "SELECT digest FROM flows WHERE namespace = ? AND name = ? AND version = ?",
         (flow.namespace, flow.name, flow.version),
     ).fetchone()
-    if known:
-        return "same" if known[0] == flow.digest else "conflict"
+    return row[0] if row else None
+
+
+def _insert(db: sqlite3.Connection, flow: FlowRow) -> None:
     db.execute(
         f"INSERT INTO flows ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constant names
         (
@@ -51,21 +66,23 @@ def deploy(
             orjson.dumps(flow.imports).decode(),
         ),
     )
+
+
+def _open_doors(db: sqlite3.Connection, digest: str, doors: Sequence[Door]) -> None:
     db.executemany(
         "INSERT INTO doors (digest, type, filter, number, of) VALUES (?, ?, ?, ?, ?)",
         [
-            (flow.digest, each.type, orjson.dumps(each.filter).decode(), each.number, each.of)
+            (digest, each.type, orjson.dumps(each.filter).decode(), each.number, each.of)
             for each in doors
         ],
     )
-    if schedule:
-        db.execute(
-            "INSERT INTO schedules VALUES (?, ?, ?, ?, ?)",
-            (schedule.digest, schedule.kind, schedule.spec, schedule.due_at, schedule.run),
-        )
-    listens.shape(db, shapes)
-    _mark_newest(db, flow.namespace, flow.name)
-    return "created"
+
+
+def _insert_schedule(db: sqlite3.Connection, schedule: Schedule) -> None:
+    db.execute(
+        "INSERT INTO schedules VALUES (?, ?, ?, ?, ?)",
+        (schedule.digest, schedule.kind, schedule.spec, schedule.due_at, schedule.run),
+    )
 
 
 def scheduled(db: sqlite3.Connection, now: float) -> list[Schedule]:
