@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from events.errors import ErrorType, ToolError
+from functions.host.process.child import FOLDER
 from functions.host.process.confined import Program
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 def program(request: In, code: str, memory: int) -> Program:
     """Return what runs the code; ToolError (configuration) where no interpreter is installed."""
     argv, name, readable = _python() if request.language == "python" else _node(memory)
-    argv = [*argv, f"/work/{name}", *request.argv]
+    argv = [*argv, f"{FOLDER}/{name}", *request.argv]
     return Program(argv, request.variables, request.fed, {name: code}, readable)
 
 

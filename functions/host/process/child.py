@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 Plan = dict[str, Any]
 
+FOLDER: Final = "/task"
+"""The command's own: where it starts, and all that it can write."""
 _NEW: Final = {
     "user": 0x10000000, "mount": 0x20000, "process": 0x20000000, "ipc": 0x8000000,
     "name": 0x4000000, "network": 0x40000000,
@@ -116,13 +118,13 @@ def _furnish(plan: Plan) -> None:
     for name, target in (("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2")):
         os.symlink(f"/proc/self/fd{target}", f"/dev/{name}")
     size = plan["limits"]["disk"]
-    for path in ("/work", "/proc"):
+    for path in (FOLDER, "/proc"):
         os.mkdir(path)
     options = f"size={size},nr_inodes={_INODES},mode=1777"
-    _mount("tmpfs", "/work", "tmpfs", _NOSUID | _NODEV, options)
-    os.symlink("/work", "/tmp")  # noqa: S108 - its own
+    _mount("tmpfs", FOLDER, "tmpfs", _NOSUID | _NODEV, options)
+    os.symlink(FOLDER, "/tmp")  # noqa: S108 - its own
     for name, text in plan["files"].items():
-        with open(f"/work/{name}", "w", encoding="utf-8") as file:
+        with open(f"{FOLDER}/{name}", "w", encoding="utf-8") as file:
             file.write(text)
 
 
@@ -221,7 +223,7 @@ def _become(plan: Plan, *, superuser: bool) -> None:
         signal.signal(each, signal.SIG_DFL)
     for name, value in _limits(plan["limits"]):
         resource.setrlimit(name, (value, value))
-    os.chdir("/work")
+    os.chdir(FOLDER)
     os.execve(plan["argv"][0], plan["argv"], plan["environment"])  # noqa: S606 - what it is for
 
 

@@ -29,15 +29,15 @@ _NETWORK: Final = (
 )  # fmt: skip
 _ENVIRONMENT: Final = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
-    "HOME": "/work",
-    "TMPDIR": "/work",
+    "HOME": child.FOLDER,
+    "TMPDIR": child.FOLDER,
     "LANG": "C.UTF-8",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What is to be run in /work, an empty folder in memory with `files` in it."""
+    """What is to be run in `child.FOLDER`, an empty folder in memory with `files` in it."""
 
     argv: Sequence[str]
     environment: Mapping[str, str]

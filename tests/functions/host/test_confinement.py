@@ -17,7 +17,7 @@ PYTHON = "/usr/bin/python3"
 """One that any user may run; the test's own may lie in the superuser's home."""
 COMMAND = (
     "id -u; grep -h CapEff /proc/self/status; kill -9 1; unshare -U true && echo unshared; "
-    "cat /proc/1/environ; touch /usr/x /x; cat /work/given; ls -d /proc/[0-9]*; exit 7"
+    "cat /proc/1/environ; touch /usr/x /x; cat /task/given; ls -d /proc/[0-9]*; exit 7"
 )
 
 

@@ -41,7 +41,7 @@ async def script(context: Context, language: str, code: str | None, **given: Any
 async def test_python_gets_arguments_stdin_and_environment(context: Context) -> None:
     """A Python script runs isolated, with what the task gives it."""
     given: dict[str, Any] = {"stdin": "in", "arguments": ["a b"], "environment": {"A": 1}}
-    assert await script(context, "python", PYTHON, **given) == "in ['a b'] 1 /work 1\n"
+    assert await script(context, "python", PYTHON, **given) == "in ['a b'] 1 /task 1\n"
 
 
 @needs_node
@@ -51,7 +51,7 @@ async def test_javascript_gets_arguments_stdin_and_environment(
 ) -> None:
     """A JavaScript module runs under node, with what the task gives it."""
     given: dict[str, Any] = {"stdin": "in", "arguments": ["a b"], "environment": {"A": 1}}
-    assert await script(context, language, JAVASCRIPT, **given) == "in [ 'a b' ] 1 /work\n"
+    assert await script(context, language, JAVASCRIPT, **given) == "in [ 'a b' ] 1 /task\n"
 
 
 async def test_a_source_is_fetched(context: Context) -> None:

@@ -189,7 +189,7 @@ async def test_memory_is_bounded(context: Context) -> None:
 
 
 async def test_disk_is_bounded(context: Context) -> None:
-    """Only /work can be written, in memory, up to the limit."""
+    """Only /task can be written, in memory, up to the limit."""
     said = await shell(
         context,
         "for i in 1 2 3; do head -c 50M /dev/zero > f$i; done 2>/dev/null; du -sm . | cut -f1; "
