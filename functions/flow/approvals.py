@@ -18,11 +18,11 @@ from events.vocabulary import approval_id, read_approval
 from functions.flow.approval_views import ApprovalDetail, ApprovalView
 from functions.flow.moments import moment
 from functions.host.faults import Refused
+from functions.host.ledger.inbox import hearing
 from functions.host.ledger.rows.history import Entry
 from functions.host.ledger.rows.listen import Subscription
 from functions.host.ledger.rows.run import RunStatus
 from functions.host.ledger.rows.task import TaskState
-from functions.host.ledger.told import told
 from functions.host.outcomes import Outcome
 
 if TYPE_CHECKING:
@@ -198,8 +198,8 @@ async def _accept(platform: Platform, asked: Asked, value: Json, by: str | None)
     event = answer_event(asked.form, run.id, task.instance, value, by, at)
     outcome = await platform.blobs.pack(Outcome(event=event).to_json(), run.id)
     listens = Subscription("", "", run.id, task.instance, task.scope, task.reference, "")
-    row = told(listens, answer_key(run.id, task.instance), outcome, now)
+    row = hearing(listens, answer_key(run.id, task.instance), outcome, now)
     entry = Entry("approval.answered", now, task.reference, task.instance, {"by": by})
     if await platform.ledger.answer(task, row, entry):
-        opened = await platform.settler.told(row)
+        opened = await platform.settler.hear(row)
         await platform.emitter.emit(run, opened, reply=False)

@@ -11,8 +11,8 @@ import orjson
 from events.flow.listening import Shape, correlation_of
 from events.vocabulary import event_key, identify
 from functions.host.emitting import NOTHING, Opened
+from functions.host.ledger.inbox import listen_of
 from functions.host.ledger.rows.listen import Arrival
-from functions.host.ledger.told import listen_of
 from functions.host.outcomes import Outcome
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ async def tell(platform: Platform, arrival: Arrival) -> Opened:
         while rows := await platform.ledger.deliver(arrival, key, after, _PAGE):
             after = rows[-1].run, listen_of(rows[-1].instance)
             for row in rows[: max(0, _AT_ONCE - seen)]:
-                opened = opened.and_(await platform.settler.told(row))
+                opened = opened.and_(await platform.settler.hear(row))
             seen += len(rows)
     return opened
 

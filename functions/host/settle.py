@@ -208,12 +208,12 @@ class Settler:
         while True:
             rows = await self._ledger.look(listen.task, limit)
             for row in rows:
-                opened = opened.and_(await self.told(row))
+                opened = opened.and_(await self.hear(row))
             if len(rows) < limit:
                 return opened
             limit = min(limit * 4, _MOST)
 
-    async def told(self, row: TaskRow) -> Opened:
+    async def hear(self, row: TaskRow) -> Opened:
         """Advance from a row that tells a listen of an event, unless that has been done."""
         work = await self._ledger.task(row.run, row.instance)
         if work is None or work.task.state is not TaskState.RECORDED:

@@ -6,12 +6,12 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from functions.host.ledger.inbox import hearing
 from functions.host.ledger.rows.history import Entry
 from functions.host.ledger.rows.listen import Subscription
 from functions.host.ledger.rows.run import RunStatus
 from functions.host.ledger.rows.task import NEVER, TaskRow, TaskState
 from functions.host.ledger.rows.transition import Transition
-from functions.host.ledger.told import told
 from tests.contract.test_ledger import NOW, row, run, timer
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def asking(run_id: str = "r1", at: float = NOW) -> TaskRow:
 
 def answer_of(name: str, run_id: str = "r1") -> TaskRow:
     listens = Subscription("", "", run_id, ASKED, "", "/do/0/a", "")
-    return told(listens, "answer", f'"{name}"', NOW)
+    return hearing(listens, "answer", f'"{name}"', NOW)
 
 
 def entry(name: str) -> Entry:

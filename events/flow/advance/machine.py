@@ -110,7 +110,7 @@ def _happening(work: Work, state: State | None, signal: Signal) -> Happening | N
     if isinstance(signal, TimerFired):
         return _fired(work, signal.instance)
     if isinstance(signal, EventHeard):
-        return listen.told(work, signal)
+        return listen.receive(work, signal)
     if isinstance(signal, Turn):
         return _begun(work)
     top = work.stack[-1] if work.stack else None

@@ -296,7 +296,7 @@ class Approvals(Protocol):
         The first of each pair is the one of `run_ids` that waits for it.
         """
 
-    async def answer(self, asked: TaskRow, told: TaskRow, entry: Entry) -> bool:
+    async def answer(self, asked: TaskRow, hearing: TaskRow, entry: Entry) -> bool:
         """Close a row that is ASKING, and open the one that tells the listen the answer.
 
         Its own timers are closed too: an answer that is accepted does not time out. False where

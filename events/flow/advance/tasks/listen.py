@@ -71,7 +71,7 @@ def begin(work: Work, frame: Frame, _: Entered) -> Produced | None:
     return None
 
 
-def told(work: Work, signal: EventHeard) -> Heard | None:
+def receive(work: Work, signal: EventHeard) -> Heard | None:
     """Hand an event to the listen, or to its queue while it is busy with another one."""
     places = [i for i, each in enumerate(work.stack) if each.instance == signal.instance]
     place = next((i for i in places if work.stack[i].listens), None)

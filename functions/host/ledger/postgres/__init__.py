@@ -270,8 +270,8 @@ class PostgresLedger:
     async def asking_below(self, run_ids: Sequence[str]) -> list[tuple[str, Work]]:
         return await self._read(lambda db: approvals.asking_below(db, run_ids))
 
-    async def answer(self, asked: TaskRow, told: TaskRow, entry: Entry) -> bool:
-        return await self._write(lambda db: approvals.answer(db, asked, told, entry))
+    async def answer(self, asked: TaskRow, hearing: TaskRow, entry: Entry) -> bool:
+        return await self._write(lambda db: approvals.answer(db, asked, hearing, entry))
 
     async def add_letter(self, letter: Letter) -> None:
         await self._write(lambda db: letters.add(db, letter))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from functions.host.ledger.inbox import bounds
 from functions.host.ledger.postgres import runs, tasks
 from functions.host.ledger.postgres.schema import RUN, TASK
 from functions.host.ledger.rows.task import Work
-from functions.host.ledger.told import bounds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +45,7 @@ async def asking_below(db: Database, run_ids: Sequence[str]) -> list[tuple[str, 
     return [(row[0], _work(row[1:])) for row in await found.fetchall()]
 
 
-async def answer(db: Database, asked: TaskRow, told: TaskRow, entry: Entry) -> bool:
+async def answer(db: Database, asked: TaskRow, hearing: TaskRow, entry: Entry) -> bool:
     """Close what is asked and its timers, and tell the listen the answer."""
     await runs.hold(db, asked.run)
     done = await db.execute(
@@ -61,7 +61,7 @@ async def answer(db: Database, asked: TaskRow, told: TaskRow, entry: Entry) -> b
         "AND state = 'waiting' AND instance >= %s AND instance < %s",
         (asked.run, *bounds(asked.instance)),
     )
-    await tasks.insert(db, [told])
+    await tasks.insert(db, [hearing])
     await runs.append(db, asked.run, [entry])
     return True
 

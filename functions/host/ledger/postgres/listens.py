@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from events.flow.listening import Shape
+from functions.host.ledger.inbox import bounds, hearing
 from functions.host.ledger.postgres import gatherings, runs, tasks
 from functions.host.ledger.rows.listen import Kept, Subscription
 from functions.host.ledger.rows.task import NEVER
-from functions.host.ledger.told import bounds, told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,7 +120,7 @@ async def deliver(
         (arrival.at, *key, *after, arrival.event, limit),
     )
     rows = [Subscription(*row) for row in await found.fetchall()]
-    made = [told(row, arrival.event, arrival.outcome, arrival.at) for row in rows]
+    made = [hearing(row, arrival.event, arrival.outcome, arrival.at) for row in rows]
     await tasks.offer(db, made)
     return made
 
@@ -152,7 +152,7 @@ async def look(db: Database, listen: TaskRow, limit: int) -> list[TaskRow]:
                 "limit": limit,
             },
         )
-        found |= {row[0]: told(subscription, *row) for row in await rows.fetchall()}
+        found |= {row[0]: hearing(subscription, *row) for row in await rows.fetchall()}
     made = sorted(found.values(), key=lambda row: row.requested_at)[:limit]
     await tasks.offer(db, made)
     if len(made) < limit:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from functions.host.ledger.inbox import bounds
 from functions.host.ledger.rows.task import Work
 from functions.host.ledger.sqlite import runs, tasks
 from functions.host.ledger.sqlite.schema import RUN, TASK
-from functions.host.ledger.told import bounds
 
 if TYPE_CHECKING:
     import sqlite3
@@ -47,7 +47,7 @@ def asking_below(db: sqlite3.Connection, run_ids: Sequence[str]) -> list[tuple[s
     return [(row[0], _work(row[1:])) for row in rows]
 
 
-def answer(db: sqlite3.Connection, asked: TaskRow, told: TaskRow, entry: Entry) -> bool:
+def answer(db: sqlite3.Connection, asked: TaskRow, hearing: TaskRow, entry: Entry) -> bool:
     """Close what is asked and its timers, and tell the listen the answer."""
     done = db.execute(
         "UPDATE tasks SET state = 'closed' WHERE run = ? AND instance = ? "
@@ -62,7 +62,7 @@ def answer(db: sqlite3.Connection, asked: TaskRow, told: TaskRow, entry: Entry) 
         "AND instance >= ? AND instance < ?",
         (asked.run, *bounds(asked.instance)),
     )
-    tasks.insert(db, [told])
+    tasks.insert(db, [hearing])
     runs.append(db, asked.run, [entry])
     return True
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import orjson
 
 from functions.host.ledger.gathering import Waiting
+from functions.host.ledger.inbox import gathered
 from functions.host.ledger.rows.listen import Gathered
-from functions.host.ledger.told import gathered
 
 if TYPE_CHECKING:
     import sqlite3

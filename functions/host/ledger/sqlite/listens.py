@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import orjson
 
 from events.flow.listening import Shape
+from functions.host.ledger.inbox import bounds, hearing
 from functions.host.ledger.rows.listen import Kept, Subscription
 from functions.host.ledger.rows.task import NEVER
 from functions.host.ledger.sqlite import gatherings, tasks
-from functions.host.ledger.told import bounds, told
 
 if TYPE_CHECKING:
     import sqlite3
@@ -105,7 +105,7 @@ def deliver(
         f"AND {_NOT_CONSUMED.format(event='?')} ORDER BY s.run, s.instance LIMIT ?",
         (arrival.at, *key, *after, arrival.event, limit),
     ).fetchall()
-    made = [told(Subscription(*row), arrival.event, arrival.outcome, arrival.at) for row in rows]
+    made = [hearing(Subscription(*row), arrival.event, arrival.outcome, arrival.at) for row in rows]
     tasks.offer(db, made)
     return made
 
@@ -136,7 +136,7 @@ def look(db: sqlite3.Connection, listen: TaskRow, limit: int) -> list[TaskRow]:
                 limit,
             ),
         )
-        found |= {row[0]: told(subscription, *row) for row in rows.fetchall()}
+        found |= {row[0]: hearing(subscription, *row) for row in rows.fetchall()}
     made = sorted(found.values(), key=lambda row: row.requested_at)[:limit]
     tasks.offer(db, made)
     if len(made) < limit:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from functions.host.ledger.rows.task import TaskRow
 
 
-def told(to: Subscription, event: str, outcome: str, at: float) -> TaskRow:
+def hearing(to: Subscription, event: str, outcome: str, at: float) -> TaskRow:
     """Return the row that tells a listen of an event; for the same event it is the same row.
 
     It is due at once, the earlier event first.
