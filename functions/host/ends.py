@@ -11,7 +11,7 @@ from events.vocabulary import identify
 from functions.host.hops import rfc3339
 from functions.host.ledger.rows.letter import Letter, LetterStatus
 from functions.host.ledger.rows.task import WORKFLOW
-from functions.host.ledger.rows.transition import Telling
+from functions.host.ledger.rows.transition import ChildEnd
 from functions.host.outcomes import Outcome
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def outlived(about: Settled, status: object) -> Sequence[str]:
     return [task.instance] if task and task.tool == WORKFLOW and caught else []
 
 
-async def telling(status: object, about: Settled, blobs: Blobs) -> Telling:
+async def child_end(status: object, about: Settled, blobs: Blobs) -> ChildEnd:
     """Return what an awaited run's end tells its parent."""
     run, failed = about.run, about.failed
     assert run.parent
@@ -61,7 +61,7 @@ async def telling(status: object, about: Settled, blobs: Blobs) -> Telling:
     elif isinstance(status, ScopeCompleted):
         told = Outcome(output=status.output)
     packed = await blobs.pack(told.to_json(), run.parent)
-    return Telling(run.parent, run.caller, packed, about.now + about.grace)
+    return ChildEnd(run.parent, run.caller, packed, about.now + about.grace)
 
 
 def letter_of(run: RunRow, failed: Work | None, problem: Problem, now: float) -> Letter:

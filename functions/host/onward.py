@@ -63,8 +63,8 @@ class Onward:
             self._start(Work(turn, run), partial(self._advance, Work(turn, run)))
         for row in written.children:
             self._start(Work(row, run), partial(self.begin, Work(row, run)))
-        if told := written.tells:
-            self._start(None, partial(self._hear, told.run, told.instance))
+        if end := written.child_end:
+            self._start(None, partial(self._hear, end.run, end.instance))
 
     def close(self) -> None:
         """Leave what is not done to the clock."""

@@ -102,7 +102,7 @@ async def transition(step: Step, about: Settled, blobs: Blobs, states: States) -
         shuts=tuple((each.fork, prefix(each)) for each in step.shuts),
         join=join,
         children=tuple([row for each in made for row in each.children]),
-        tells=await ends.telling(status, about, blobs) if ended and run.awaited else None,
+        child_end=await ends.child_end(status, about, blobs) if ended and run.awaited else None,
         subscriptions=tuple([row for each in made for row in each.subscriptions]),
         consumed=tuple((each.listener, each.event) for each in step.consumed),
         deaf=step.deaf,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from functions.host.ledger.rows.letter import Letter
     from functions.host.ledger.rows.run import RunRow
     from functions.host.ledger.rows.task import TaskRow
-    from functions.host.ledger.rows.transition import Telling, Transition
+    from functions.host.ledger.rows.transition import ChildEnd, Transition
 
 OF_RUN: Final = "parent = %s"
 OF_TASKS: Final = "parent = %s AND caller = ANY(%s)"
@@ -76,15 +76,15 @@ async def cancel(db: Database, run_ids: list[str], at: float) -> None:
         await runs.append(db, run_id, [Entry("run.cancelled", at)])
 
 
-async def told(db: Database, child: RunRow, at: float) -> None:
+async def report_cancelled(db: Database, child: RunRow, at: float) -> None:
     """Tell who awaits it that a run was cancelled."""
     if child.awaited and child.parent:
         await _record(db, child.parent, child.caller, cancelled(child), at)
 
 
-async def tell(db: Database, telling: Telling) -> None:
+async def report_end(db: Database, end: ChildEnd) -> None:
     """Record a run's end on the task that awaits it, if one still does."""
-    await _record(db, telling.run, telling.instance, telling.outcome, telling.due_at)
+    await _record(db, end.run, end.instance, end.outcome, end.due_at)
 
 
 async def _record(db: Database, run_id: str, instance: str, outcome: str, due_at: float) -> None:

@@ -132,8 +132,8 @@ async def open_run(db: Database, run: RunRow, first: Transition) -> tuple[RunRow
 
 async def transit(db: Database, step: Transition) -> bool:
     """Compare and set: scope revision, run status and the closing task's token must stand."""
-    if step.tells:
-        await hold(db, step.tells.run)
+    if step.child_end:
+        await hold(db, step.child_end.run)
     await hold(db, step.run)
     stands = await (_stands(db, step) if step.closes is None else tasks.close(db, step))
     if stands:
@@ -177,8 +177,8 @@ async def _apply(db: Database, step: Transition) -> None:
         await letters.settle(db, step.letter)
     beside.append(_counted(step))
     await append(db, step.run, step.entries, *beside)
-    if step.ended and step.tells:
-        await kin.tell(db, step.tells)
+    if step.ended and step.child_end:
+        await kin.report_end(db, step.child_end)
 
 
 def _counted(step: Transition) -> tuple[str, Sequence[Any]]:
@@ -227,7 +227,7 @@ async def cancel(db: Database, run_id: str, at: float) -> RunRow | None:
     if run is None or run.status in _ENDED:
         return run
     await kin.cancel(db, await _with_below(db, run_id), at)
-    await kin.told(db, run, at)
+    await kin.report_cancelled(db, run, at)
     return await by_id(db, run_id)
 
 

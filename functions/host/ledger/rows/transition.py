@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
-    """What the end of a child run records on the task that awaits it."""
+class ChildEnd:
+    """What the end of a child run records on the task that awaits it, an instance of `run`."""
 
     run: str
     instance: str
@@ -63,7 +63,7 @@ class Transition:
     """When the scope is a branch and has ended."""
     children: tuple[TaskRow, ...] = ()
     """Rows in STARTING."""
-    tells: Telling | None = None
+    child_end: ChildEnd | None = None
     """When the run is awaited and has ended."""
     subscriptions: tuple[Subscription, ...] = ()
     """What listens that this begins are found by; their rows are among the timers."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from functions.host.ledger.rows.letter import Letter
     from functions.host.ledger.rows.run import RunRow
     from functions.host.ledger.rows.task import TaskRow, Work
-    from functions.host.ledger.rows.transition import Telling, Transition
+    from functions.host.ledger.rows.transition import ChildEnd, Transition
 
 _BELOW = (
     "WITH RECURSIVE kin (id) AS ({first} UNION ALL SELECT r.id FROM runs r "
@@ -54,15 +54,15 @@ def cancel(db: sqlite3.Connection, run_ids: list[str], at: float) -> None:
         runs.append(db, run_id, [Entry("run.cancelled", at)])
 
 
-def told(db: sqlite3.Connection, child: RunRow, at: float) -> None:
+def report_cancelled(db: sqlite3.Connection, child: RunRow, at: float) -> None:
     """Tell who awaits it that a run was cancelled."""
     if child.awaited and child.parent:
         _record(db, child.parent, child.caller, cancelled(child), at)
 
 
-def tell(db: sqlite3.Connection, telling: Telling) -> None:
+def report_end(db: sqlite3.Connection, end: ChildEnd) -> None:
     """Record a run's end on the task that awaits it, if one still does."""
-    _record(db, telling.run, telling.instance, telling.outcome, telling.due_at)
+    _record(db, end.run, end.instance, end.outcome, end.due_at)
 
 
 def _record(

@@ -158,8 +158,8 @@ def _apply(db: sqlite3.Connection, step: Transition) -> None:
     append(db, step.run, step.entries)
     if step.ended:
         _end(db, step)
-        if step.tells:
-            kin.tell(db, step.tells)
+        if step.child_end:
+            kin.report_end(db, step.child_end)
     else:
         db.execute("UPDATE runs SET steps = steps + 1 WHERE id = ?", (step.run,))
 
@@ -198,7 +198,7 @@ def cancel(db: sqlite3.Connection, run_id: str, at: float) -> RunRow | None:
     if run is None or run.status in _ENDED:
         return run
     kin.cancel(db, _with_below(db, run_id), at)
-    kin.told(db, run, at)
+    kin.report_cancelled(db, run, at)
     return by_id(db, run_id)
 
 
