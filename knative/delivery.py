@@ -179,7 +179,7 @@ def decide_sink(outcome: Outcome, attempt: int) -> Done | RetryAt:
     return RetryAt(min(SINK_MAX_WAIT, SINK_BASE_WAIT * 2.0 ** min(attempt - 1, 30)))
 
 
-def told(outcome: Outcome, attempt: int) -> str:
+def why_failed(outcome: Outcome, attempt: int) -> str:
     """Return how attempt `attempt` (from 1) failed, for people."""
     reason = _dead_letter(outcome, attempt).reason
     said = _detail(outcome.body) if isinstance(outcome, Answered) else ""

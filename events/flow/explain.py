@@ -42,7 +42,7 @@ def explain(
     placed = [(locate(error["loc"], document.value, whole), error) for error in errors]
     renamed = set(_misspelt(placed))
     words = [
-        told(place, error)
+        words_for(place, error)
         for place, error in placed
         if not (error["type"] == "missing" and place.path in renamed)
     ]
@@ -58,7 +58,7 @@ def _misspelt(placed: Iterable[tuple[Place, ErrorDetails]]) -> Iterable[Path]:
                 yield (*place.parent.path, meant)
 
 
-def told(place: Place, error: ErrorDetails) -> tuple[Place, str]:
+def words_for(place: Place, error: ErrorDetails) -> tuple[Place, str]:
     """Return where an error of the models is best shown, and what to say about it."""
     kind, context = error["type"], error.get("ctx", {})
     if kind == KEYWORD:

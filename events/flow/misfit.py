@@ -43,7 +43,7 @@ def _nearest(error: Any, schema: Schema) -> Iterator[Misfit]:
     """Follow the alternative that the value comes nearest to."""
     branches = getattr(error.kind, "context", None)
     if not branches or error.kind.name not in {"anyOf", "oneOf"}:
-        yield from _told(error, schema)
+        yield from _misfits(error, schema)
         return
     constants = [_constants(branch) for branch in branches]
     shared = set(constants[0]).intersection(*constants[1:])
@@ -54,7 +54,7 @@ def _nearest(error: Any, schema: Schema) -> Iterator[Misfit]:
         return
     best = min(branches, key=_distance)
     if any(each.kind.name == "type" and _path(each) == _path(error) for each in best):
-        yield from _told(error, schema)
+        yield from _misfits(error, schema)
         return
     for each in best:
         yield from _nearest(each, schema)
@@ -71,7 +71,7 @@ def _distance(branch: list[Any]) -> tuple[int, int]:
     return sum(each.kind.name in {"const", "enum", "type"} for each in branch), len(branch)
 
 
-def _told(error: Any, schema: Schema) -> Iterator[Misfit]:
+def _misfits(error: Any, schema: Schema) -> Iterator[Misfit]:
     if error.kind.name == "required":
         yield Misfit(_path(error), missing=error.kind.property)
     elif error.kind.name in _UNKNOWN:

@@ -126,7 +126,7 @@ class TaskRequest:
     late: Late | None = None
     """What the host must evaluate before the call."""
 
-    def told(self) -> Json:
+    def payload(self) -> Json:
         """Return the input as it travels: with what is left as a member that no data can forge."""
         if isinstance(self.input, dict) and MEMBER in self.input:
             detail = f"'{MEMBER}' is no name for an argument; choose another"

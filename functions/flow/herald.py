@@ -13,7 +13,7 @@ import uuid
 from typing import TYPE_CHECKING, Final, Self
 
 from functions.flow.rounds import Rounds
-from functions.flow.tidings import OF_ALL, TASKS, WORKFLOWS, concerned, told
+from functions.flow.tidings import OF_ALL, TASKS, WORKFLOWS, concerned, lifecycle_events
 from functions.host.ledger import LedgerUnavailable
 from functions.host.ledger.rows.history import Bookmark
 
@@ -98,7 +98,7 @@ class Herald(Rounds):
         events = [
             event
             for line in lines
-            for event in told(
+            for event in lifecycle_events(
                 line, await self._concerned(line), tasks=self._tasks, statuses=statuses
             )
         ]

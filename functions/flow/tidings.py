@@ -50,7 +50,9 @@ Open = tuple[str, str]
 """A task that has been created and has not ended: its reference and its instance."""
 
 
-def told(line: Line, open_tasks: Sequence[Open], *, tasks: bool, statuses: bool) -> list[Event]:
+def lifecycle_events(
+    line: Line, open_tasks: Sequence[Open], *, tasks: bool, statuses: bool
+) -> list[Event]:
     """Return the events that a line is told by.
 
     Args:

@@ -43,7 +43,7 @@ async def _compile(document: Document) -> bytes:
             source.name,
         )
         if code:
-            raise unfit(f"{document.uri or 'the document'} does not compile: {_told(said)}")
+            raise unfit(f"{document.uri or 'the document'} does not compile: {_complaint(said)}")
         return await asyncio.to_thread(target.read_bytes)
 
 
@@ -74,7 +74,7 @@ def unfit(reason: str) -> ToolError:
     return ToolError(reason, type=ErrorType.CONFIGURATION, title="Unusable proto document")
 
 
-def _told(said: str) -> str:
+def _complaint(said: str) -> str:
     """Return what protoc says of the document, without its logging's preamble and paths."""
     lines = said.splitlines()
     own = [line[line.rindex(_NAME) :] for line in lines if f"/{_NAME}:" in line]

@@ -127,7 +127,7 @@ class Worker:
             return context.masks.outcome(from_error(error))
         metered = work.run.budget is not None
         call = self._metered(work, opened, context) if metered else self._tool.call(opened, context)
-        return context.masks.outcome(context.meter.told(await call))
+        return context.masks.outcome(context.meter.noted_in(await call))
 
     async def _metered(self, work: Work, data: Any, context: Context) -> Outcome:
         """Run the handler within the run's budget: what it may use is set aside before."""

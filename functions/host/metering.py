@@ -27,7 +27,7 @@ class Meter:
         self.tokens += tokens
         self.cost += cost
 
-    def told(self, outcome: Outcome) -> Outcome:
+    def noted_in(self, outcome: Outcome) -> Outcome:
         """Return an outcome that says what was used, where its result does not say all of it."""
         usage = dict(outcome.usage or ({"total_tokens": self.tokens} if self.tokens else {}))
         if self.cost:

@@ -111,13 +111,13 @@ class Stepper:
 
     async def fire(self, work: Work, scope: Scope) -> Transition:
         """Return what a timer that is due writes; StaleSignal: the scope has moved on."""
-        return await self._told(work, scope, TimerFired(work.task.instance))
+        return await self._signalled(work, scope, TimerFired(work.task.instance))
 
     async def begin(self, work: Work, scope: Scope) -> Transition:
         """Return what a dormant branch writes whose turn it is; StaleSignal: it has begun."""
-        return await self._told(work, scope, Turn(work.task.instance))
+        return await self._signalled(work, scope, Turn(work.task.instance))
 
-    async def _told(self, work: Work, scope: Scope, signal: Signal) -> Transition:
+    async def _signalled(self, work: Work, scope: Scope, signal: Signal) -> Transition:
         state, now = await self._unpacked(work, scope), self._clock()
         step = await self._step(work.run, state, signal, now, self._advance_in_thread)
         return await self._transition(step, work.run, work.task, scope, now)

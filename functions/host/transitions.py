@@ -159,7 +159,7 @@ async def _made(step: Step, about: Settled, scope: str, blobs: Blobs) -> AsyncIt
 
 
 async def _requested(request: TaskRequest, about: Settled, scope: str, blobs: Blobs) -> TaskRow:
-    run, task, told = about.run, about.task, request.told()
+    run, task, payload = about.run, about.task, request.payload()
     version = about.deployed.version_of(request.function, request.version)
     return TaskRow(
         run=run.id,
@@ -173,8 +173,8 @@ async def _requested(request: TaskRequest, about: Settled, scope: str, blobs: Bl
         edition=0,
         event_id=hop_id(run.id, request.instance, 1),
         cause=task.event_id if task else "",
-        input=await blobs.pack(told, run.id),
-        input_digest=digest(told),
+        input=await blobs.pack(payload, run.id),
+        input_digest=digest(payload),
         state=TaskState.REQUESTED,
         due_at=about.now + about.grace,
         requested_at=about.now,

@@ -33,7 +33,7 @@ def timed_out(request: In, seconds: float) -> ToolError:
     return ToolError(detail, type=ErrorType.TIMEOUT, title="Timeout")
 
 
-def told(request: In, error: Exception, seen: ToolError | None) -> ToolError:
+def error_of(request: In, error: Exception, seen: ToolError | None) -> ToolError:
     """Return what went wrong: what the exchange showed, or what the SDK says.
 
     `error` may be a group of the SDK's tasks.

@@ -47,7 +47,7 @@ async def _asked(
     # lazy: the SDK takes a second and 30 MB, which no idle platform needs
     from functions.mcp.calling import ask, check_version, over_http, over_stdio
     from functions.mcp.carrying import Carrier
-    from functions.mcp.failures import told
+    from functions.mcp.failures import error_of
 
     check_version(request.protocol_version)
     if request.transport.stdio:
@@ -55,7 +55,7 @@ async def _asked(
             async with over_stdio(request.transport.stdio) as session:
                 return await ask(session, request, parameters)
         except Exception as error:
-            raise told(request, error, None) from error
+            raise error_of(request, error, None) from error
     http, limits = request.transport.http, settings.limits
     assert http
     policy = endpoint(http.endpoint).authentication
@@ -66,7 +66,7 @@ async def _asked(
             async with over_http(http, headers, carrier, settings.max_bytes) as session:
                 return await ask(session, request, parameters)
         except Exception as error:
-            raise told(request, error, carrier.failure) from error
+            raise error_of(request, error, carrier.failure) from error
 
 
 def _not_allowed(command: str) -> ToolError:

@@ -30,7 +30,7 @@ def _reason(platform: Platform, hop: dict[str, Any]) -> str:
     takers = [each for each in asked if each["matches"]]
     if not takers:
         return f"{known}; no Trigger is for {hop['tool']} {_major(hop)}: is it deployed?"
-    return "; ".join([known, *(_told(each) for each in takers)])
+    return "; ".join([known, *(_state(each) for each in takers)])
 
 
 def _matches(platform: Platform, hop: dict[str, Any]) -> list[dict[str, Any]] | None:
@@ -55,7 +55,7 @@ def _major(hop: dict[str, Any]) -> str:
     return str(hop["version"] or "").partition(".")[0]
 
 
-def _told(trigger: dict[str, Any]) -> str:
+def _state(trigger: dict[str, Any]) -> str:
     said = f"Trigger {trigger['name']}: {trigger['waiting']} waiting, {trigger['active']} under way"
     trouble = trigger.get("trouble")
     return f"{said}, the last failure: {trouble['reason']} ({trouble['at']})" if trouble else said

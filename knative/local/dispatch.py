@@ -29,7 +29,7 @@ from knative.delivery import (
     RetryAt,
     decide,
     decide_sink,
-    told,
+    why_failed,
 )
 from knative.local import exchange
 from knative.local.exchange import Failure
@@ -246,7 +246,7 @@ class Dispatcher:
         if isinstance(decision, Done):
             self._troubles.pop(key, None)
         else:
-            self._troubles[key] = Trouble(self._now(), told(outcome, delivery.attempt))
+            self._troubles[key] = Trouble(self._now(), why_failed(outcome, delivery.attempt))
 
     async def _give_up(self, delivery: Delivery, kept: Kept, decision: DeadLetter) -> None:
         self.counters.failed += 1

@@ -30,7 +30,7 @@ class StartFailed(Exception):  # noqa: N818 - read as a sentence where it is cau
         self.tail = tail
 
     @property
-    def told(self) -> str:
+    def detail(self) -> str:
         """The reason with the last line of the log, which says why."""
         last = self.tail.rpartition("\n")[2]
         return f"{self.reason}: {last}" if last else self.reason

@@ -167,7 +167,7 @@ class Revision:
             self._failure = failure
             self._fail()
             name = self.service.name
-            logger.warning("service %s %s (`tendril logs %s` has more)", name, failure.told, name)
+            logger.warning("service %s %s (`tendril logs %s` has more)", name, failure.detail, name)
             raise
         finally:
             self._launched = False

@@ -46,7 +46,9 @@ def differing(case: Case, run: dict[str, Any], started: list[str]) -> Iterator[s
     expect, said = case.expect, case.expect.model_fields_set
     if expect.error is not None:
         found = run["error"] or {}
-        yield from (d.told() for d in differences(expect.error.definition(), found, partly=True))
+        yield from (
+            d.in_words() for d in differences(expect.error.definition(), found, partly=True)
+        )
         return
     if run["status"] != "completed":
         yield f"it is {run['status']}: {run['error']}"

@@ -36,7 +36,7 @@ def span(duration: str | DurationParts, run: Run, now: datetime) -> timedelta:
     except OverflowError:
         length = None
     if length is None or length > LONGEST:
-        raise _refused(f"{_told(duration)} is longer than a hundred years")
+        raise _refused(f"{_as_written(duration)} is longer than a hundred years")
     return length
 
 
@@ -62,7 +62,7 @@ def _text(text: str, now: datetime) -> timedelta:
     return length
 
 
-def _told(duration: str | DurationParts) -> str:
+def _as_written(duration: str | DurationParts) -> str:
     return duration if isinstance(duration, str) else str(duration.model_dump(exclude_none=True))
 
 

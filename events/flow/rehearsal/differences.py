@@ -25,7 +25,7 @@ class Difference:
     expected: Json
     found: Json
 
-    def told(self, expected: str = "expected", found: str = "found") -> str:
+    def in_words(self, expected: str = "expected", found: str = "found") -> str:
         """Say it in a line; the words say what the two values are."""
         where = f"{self.pointer}: " if self.pointer else ""
         return f"{where}{expected} {_text(self.expected)}, {found} {_text(self.found)}"

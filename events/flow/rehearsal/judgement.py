@@ -191,7 +191,7 @@ def _evaluated(evaluate: Evaluate, data: Json, program: str) -> Json:
 def _different(
     what: str, expected: Json, found: Json, *, partly: bool = False
 ) -> Iterator[Failure]:
-    lines = tuple(each.told() for each in differences(expected, found, partly=partly))
+    lines = tuple(each.in_words() for each in differences(expected, found, partly=partly))
     if lines:
         yield Failure(what, lines)
 

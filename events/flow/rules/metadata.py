@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
-from events.flow.explain import told
+from events.flow.explain import words_for
 from events.flow.place import Place, locate
 from events.flow.rules.visit import Visit, Words, tasks_of
 from events.flow.syntax.approval import Approval
@@ -61,4 +61,4 @@ def _misshapen(place: Place, model: type[Node], said: dict[str, Any]) -> Iterato
             if misspelt and each["type"] == "missing":
                 continue
             inside = locate(each["loc"], said).path
-            yield told(Place((*place.path, *inside), place.task), each)
+            yield words_for(Place((*place.path, *inside), place.task), each)

@@ -59,7 +59,7 @@ def main(plan: Plan, status: int) -> int:
         superuser = _apart(network=plan["network"])
         _furnish(plan)
     except OSError as error:
-        return _told(status, f"refused {error}")
+        return _fail(status, f"refused {error}")
     first = os.fork()
     if first == 0:
         os._exit(_first(plan, status, superuser=superuser))
@@ -160,21 +160,21 @@ def _first(plan: Plan, status: int, *, superuser: bool) -> int:
         os.rmdir("/old")
         _mount(None, "/", None, _REMOUNT | _BIND | _RDONLY | _NOSUID | _NODEV)
     except OSError as error:
-        return _told(status, f"refused {error}")
+        return _fail(status, f"refused {error}")
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     command = os.fork()
     if command == 0:
         try:
             _become(plan, superuser=superuser)
         except OSError as error:
-            os._exit(_told(status, f"refused {error}"))
+            os._exit(_fail(status, f"refused {error}"))
     while True:
         signal.sigtimedwait({signal.SIGCHLD}, _TICK)
         while (ended := os.waitpid(-1, os.WNOHANG) if _children() else (0, 0))[0]:
             if ended[0] == command:
                 return _code(ended[1])
         if counted and _memory() > plan["limits"]["memory"]:
-            return _told(status, "memory")
+            return _fail(status, "memory")
 
 
 def _proc() -> bool:
@@ -257,7 +257,7 @@ def _call(name: str, *arguments: object, why: str = "") -> None:
         raise OSError(ctypes.get_errno(), f"{why or name}: {os.strerror(ctypes.get_errno())}")
 
 
-def _told(status: int, line: str) -> int:
+def _fail(status: int, line: str) -> int:
     os.write(status, line.encode())
     return 1
 

@@ -76,11 +76,11 @@ class Tokens:
         except RetryableError:
             raise
         except ToolError as error:
-            raise _told(policy, error) from error
+            raise _refusal(policy, error) from error
         return issued(policy, response, self._clock())
 
 
-def _told(policy: OpenIdConnect, error: ToolError) -> ToolError:
+def _refusal(policy: OpenIdConnect, error: ToolError) -> ToolError:
     """Return the authority's refusal as one of authentication; other errors are what they are."""
     problem = error.problem
     if problem.type != ErrorType.COMMUNICATION or problem.status not in _REFUSED:

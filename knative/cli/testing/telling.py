@@ -62,5 +62,5 @@ def _missing(file: Path, verdict: Verdict, missing: MissingAnswer) -> Iterator[s
         version = f" of {nearest.call}" if nearest.call != asked.call else ""
         yield f"the nearest request that is recorded{version} differs:"
         for each in differences(nearest.input, asked.input):
-            yield f"  {each.told('recorded', 'asked')}"
+            yield f"  {each.in_words('recorded', 'asked')}"
     yield f"record it: tendril test --record {file} -k '{verdict.case.name}'"

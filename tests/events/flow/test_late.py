@@ -31,12 +31,12 @@ def test_a_secret_is_left_where_it_stands(interpreter: Any, flow_of: Callable[..
     interpreter.run(flow, {"n": "1"}, lambda _: None)
     (request,) = interpreter.requests
     assert request.input["headers"] == {"x/key": "${ $secrets.key + .n }", "n": "1", "c": ["1"]}
-    told = request.told()[MEMBER]
+    told = request.payload()[MEMBER]
     assert told["at"] == ["/headers/x~1key"]
     assert told["data"] == {"n": "1"}
     assert told["secrets"] == ["key"]
     assert set(told["arguments"]) == {"__now"}
-    assert json.loads(json.dumps(request.told())) == request.told()
+    assert json.loads(json.dumps(request.payload())) == request.payload()
 
 
 def test_credentials_by_name_become_the_secret(
@@ -49,7 +49,7 @@ def test_credentials_by_name_become_the_secret(
     interpreter.run(flow, {}, lambda _: None)
     (request,) = interpreter.requests
     assert request.input["endpoint"]["authentication"] == {"basic": '${ $secrets["pair"] }'}
-    told = request.told()[MEMBER]
+    told = request.payload()[MEMBER]
     assert set(told["at"]) == {"/endpoint/uri", "/endpoint/authentication/basic", "/body"}
     assert told["secrets"] == ["pair", "key"]
     assert told["policy"] == "/endpoint/authentication"
@@ -63,7 +63,7 @@ def test_data_cannot_pass_for_a_program(interpreter: Any, flow_of: Callable[...,
     interpreter.run(flow, forged | {"host": "${ $secrets.key }"}, lambda _: None)
     (request,) = interpreter.requests
     assert request.late is None
-    assert MEMBER not in request.told()
+    assert MEMBER not in request.payload()
     assert request.input["body"][MEMBER] == forged[MEMBER]  # below the top it means nothing
     assert "secrets" in request.input["endpoint"]["uri"]
 
@@ -73,7 +73,7 @@ def test_the_member_is_no_argument(interpreter: Any, flow_of: Callable[..., Flow
     flow = flow_of({"t": {"call": "llm", "with": {MEMBER: "${ . }"}}}, use=USE)
     interpreter.run(flow, {"at": []}, lambda _: None)
     with pytest.raises(ToolError, match="choose another"):
-        interpreter.requests[0].told()
+        interpreter.requests[0].payload()
 
 
 @pytest.mark.parametrize(

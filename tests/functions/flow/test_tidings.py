@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from functions.flow.tidings import TASKS, WORKFLOWS, concerned, told
+from functions.flow.tidings import TASKS, WORKFLOWS, concerned, lifecycle_events
 from functions.host.ledger.rows.history import Entry, Line
 
 
@@ -77,7 +77,7 @@ def names(kind: str, detail: dict[str, Any] | None = None, *, statuses: bool = F
     """Return what a line is told by."""
     entry = Entry(kind, 1.0, "/do/0/a", "/do/0/a#1", detail or {})
     line = Line("r1", "shop", "order", "1.0.0", "0" * 32, None, 7, entry)
-    events = told(line, [], tasks=True, statuses=statuses)
+    events = lifecycle_events(line, [], tasks=True, statuses=statuses)
     assert [event.get("sequence") for event in events] == [
         f"00000007-{number:04d}" for number in range(len(events))
     ]
@@ -114,9 +114,9 @@ def test_the_correlation_keys_are_told() -> None:
     """They travel with the end of the correlation, where there are any."""
     entry = Entry("task.correlated", 1.0, "/do/0/a", "/do/0/a#1", {"keys": {"order": "a1"}})
     line = Line("r1", "shop", "order", "1.0.0", "0" * 32, None, 7, entry)
-    [event] = told(line, [], tasks=False, statuses=False)
+    [event] = lifecycle_events(line, [], tasks=False, statuses=False)
     assert event.json()["correlationKeys"] == {"order": "a1"}
-    [event] = told(
+    [event] = lifecycle_events(
         Line("r1", "shop", "order", "1.0.0", "0" * 32, None, 7, Entry("task.correlated", 1.0)),
         [], tasks=False, statuses=False,
     )  # fmt: skip
@@ -138,7 +138,7 @@ def test_every_kind_that_is_read_can_be_told() -> None:
     silent = {
         kind
         for kind in (*WORKFLOWS, *TASKS)
-        if not told(
+        if not lifecycle_events(
             Line("r1", "a", "b", "1.0.0", "0" * 32, None, 1, Entry(kind, 1.0, "/a", "/a#1",
                  PROBLEM | {"attempt": 1})),
             [("/a", "/a#1")], tasks=True, statuses=True,

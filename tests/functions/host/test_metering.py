@@ -80,12 +80,12 @@ def test_a_retry_is_the_same_call() -> None:
 def test_what_was_used_is_told() -> None:
     """A result's own usage stands; what it does not say, the meter does."""
     meter = Meter()
-    assert meter.told(Outcome()) == Outcome()
+    assert meter.noted_in(Outcome()) == Outcome()
     meter.add(tokens=3, cost=0.25)
     meter.add(tokens=4)
     assert meter.spent == Spend(1, 7, 0.25)
-    assert meter.told(Outcome()).usage == {"total_tokens": 7, "cost": 0.25}
-    assert meter.told(Outcome(usage={"words": 2})).usage == {"words": 2, "cost": 0.25}
+    assert meter.noted_in(Outcome()).usage == {"total_tokens": 7, "cost": 0.25}
+    assert meter.noted_in(Outcome(usage={"words": 2})).usage == {"words": 2, "cost": 0.25}
 
 
 @pytest.mark.parametrize(("data", "expected"), [({"text": "four"}, Spend(1, 4)), ({}, Spend(1))])
