@@ -14,7 +14,7 @@ from events.flow.starters import input_of, keys_of
 from events.vocabulary import LIFECYCLE_PREFIXES, OWN_PREFIX, PING, identify
 from functions.flow import gathering, inbox
 from functions.flow.starting import start
-from functions.host.hops import hop_message
+from functions.host.hop_events import hop_message
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

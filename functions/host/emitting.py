@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from events.envelope import parse
-from functions.host.hops import hop_message
+from functions.host.hop_events import hop_message
 from functions.host.ledger.rows.task import Work
 
 if TYPE_CHECKING:

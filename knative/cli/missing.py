@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from knative.cli.hops import REQUESTED
+from knative.cli.trail import REQUESTED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -22,7 +22,7 @@ from functions.flow.renewal import renew
 from functions.flow.starting import start
 from functions.host.assembly import Platform, opened
 from functions.host.faults import Refused
-from functions.host.hops import hop_event
+from functions.host.hop_events import hop_event
 from functions.host.ledger.rows.flow import FlowRow
 from functions.host.ledger.rows.letter import LetterStatus
 from functions.host.ledger.rows.run import RunRow, RunStatus

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from knative.cli.console import emit
-from knative.cli.hops import REQUESTED, Hop
 from knative.cli.measures import milliseconds
+from knative.cli.trail import REQUESTED, Hop
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from knative.cli.client import FLOW, Platform, Refused, segment
 from knative.cli.exits import CommandError, Exit, Unreachable
-from knative.cli.hops import Trail
+from knative.cli.trail import Trail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -21,7 +21,7 @@ from functions.flow.redrive import redrive
 from functions.flow.starting import start
 from functions.host.assembly import Platform, opened
 from functions.host.faults import Refused, respond
-from functions.host.hops import hop_event
+from functions.host.hop_events import hop_event
 from functions.host.ledger import LedgerUnavailable
 from functions.host.ledger.rows.letter import LetterStatus
 from functions.host.ledger.rows.run import RunStatus

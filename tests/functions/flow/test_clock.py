@@ -15,7 +15,7 @@ from functions.flow.clock import Clock
 from functions.flow.deploy import deploy
 from functions.flow.starting import start
 from functions.host.assembly import Platform, opened
-from functions.host.hops import hop_event
+from functions.host.hop_events import hop_event
 from functions.host.settings import Settings
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from aiohttp import web
 from events.envelope import Event, parse, to_binary
 from events.flow.parse import parse as parse_flow
 from functions.host.assembly import Platform, opened
-from functions.host.hops import hop_event
+from functions.host.hop_events import hop_event
 from functions.host.ledger.rows.flow import FlowRow
 from functions.host.ledger.rows.run import RunRow, RunStatus
 from functions.host.ledger.rows.task import TaskState

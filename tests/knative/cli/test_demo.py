@@ -17,7 +17,7 @@ from knative.cli.demo.story import Stage
 from knative.cli.demo.telling import Teller
 from knative.cli.demo.watching import Watcher
 from knative.cli.exits import CommandError, UsageError
-from knative.cli.hops import REQUESTED, Hop
+from knative.cli.trail import REQUESTED, Hop
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 RUNS = "GET /services/flow/runs"

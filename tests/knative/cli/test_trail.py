@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knative.cli.hops import REQUESTED, Trail, hops
+from knative.cli.trail import REQUESTED, Trail, hops
 
 AT = "2026-01-01T00:00:00Z"
 
