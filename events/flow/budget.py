@@ -46,7 +46,7 @@ class _Written(Node):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class BudgetLimits:
     """The most that a run may use; None is no limit."""
 
     tokens: int | None = None
@@ -58,23 +58,23 @@ class Limits:
         """Tell whether there is any limit."""
         return any(getattr(self, each.name) is not None for each in fields(self))
 
-    def within(self, most: Limits) -> Limits:
+    def within(self, most: BudgetLimits) -> BudgetLimits:
         """Return the lesser limit of each kind."""
-        return Limits(*(_least(self, most, each.name) for each in fields(self)))
+        return BudgetLimits(*(_least(self, most, each.name) for each in fields(self)))
 
 
-NONE: Final = Limits()
+NONE: Final = BudgetLimits()
 """No limit of any kind."""
 
 
-def limits_of(flow: Flow) -> Limits:
+def limits_of(flow: Flow) -> BudgetLimits:
     """Return the limits of a checked flow."""
     given = _given(flow)
     if given is None:
         return NONE
     written = _Written.model_validate(given)
     seconds = None if written.time is None else _seconds(written.time)
-    return Limits(written.tokens, written.cost, written.calls, seconds)
+    return BudgetLimits(written.tokens, written.cost, written.calls, seconds)
 
 
 def mistakes(flow: Flow) -> Iterator[tuple[tuple[Any, ...], str]]:
@@ -110,7 +110,7 @@ def _given(flow: Flow) -> Any:
     return own.get("budget") if isinstance(own, dict) else None
 
 
-def _least(left: Limits, right: Limits, name: str) -> Any:
+def _least(left: BudgetLimits, right: BudgetLimits, name: str) -> Any:
     known = [each for each in (getattr(left, name), getattr(right, name)) if each is not None]
     return min(known, default=None)
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from functions.host.web.endpoint import Place
-from functions.host.web.limits import Limits
+from functions.host.web.limits import ExchangeLimits
 
 Method = Literal[
     "message/send",
@@ -41,9 +41,11 @@ class Settings(BaseSettings):
     )
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> ExchangeLimits:
         """What one exchange may take."""
-        return Limits(self.timeout, self.max_bytes, "TENDRIL_A2A_TIMEOUT", "TENDRIL_A2A_MAX_BYTES")
+        return ExchangeLimits(
+            self.timeout, self.max_bytes, "TENDRIL_A2A_TIMEOUT", "TENDRIL_A2A_MAX_BYTES"
+        )
 
 
 class _Strict(BaseModel):

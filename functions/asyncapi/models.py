@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from functions.host.durations import Seconds
-from functions.host.web.limits import Limits
+from functions.host.seconds import Seconds
+from functions.host.web.limits import ExchangeLimits
 from functions.host.web.policies import Policy
 from functions.host.web.resource import Resource
 
@@ -37,9 +37,9 @@ class Settings(BaseSettings):
     )
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> ExchangeLimits:
         """What one exchange may take."""
-        return Limits(
+        return ExchangeLimits(
             self.timeout, self.max_bytes, "TENDRIL_ASYNCAPI_TIMEOUT", "TENDRIL_ASYNCAPI_MAX_BYTES"
         )
 

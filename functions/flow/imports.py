@@ -25,7 +25,7 @@ from functions.host.secrets import Keyring, SecretMissingError
 from functions.host.web.authenticated import fetched
 from functions.host.web.documents import Documents
 from functions.host.web.endpoint import Endpoint
-from functions.host.web.limits import Limits
+from functions.host.web.limits import ExchangeLimits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -84,7 +84,7 @@ class _Fetching:
     """What the requests of one deployment share."""
 
     http: aiohttp.ClientSession
-    limits: Limits
+    limits: ExchangeLimits
     documents: Documents
     keyring: Keyring
     resources: Resources = field(default_factory=Resources)
@@ -97,7 +97,7 @@ class _Fetching:
     ) -> AsyncIterator[Self]:
         """Open what it takes, and close it."""
         seconds, size = settings.timeout, settings.max_bytes
-        limits = Limits(seconds, size, "TENDRIL_IMPORT_TIMEOUT", "TENDRIL_IMPORT_MAX_BYTES")
+        limits = ExchangeLimits(seconds, size, "TENDRIL_IMPORT_TIMEOUT", "TENDRIL_IMPORT_MAX_BYTES")
         async with egress.session(policy) as http:
             made = cls(http, limits, Documents(limits, seconds), Keyring.here(secrets))
             try:

@@ -54,8 +54,8 @@ def hops(
         grace: Seconds after which a request that nobody took up is missing.
     """
     causes = {row.cause for row in rows}
-    listens, heard = _listens(history), _heard(history)
-    shown = [row for row in rows if row.instance in heard or _says_something(row, causes)]
+    listens, consumed = _listens(history), _consumed(history)
+    shown = [row for row in rows if row.instance in consumed or _says_something(row, causes)]
     of_event = {event: row.instance for row in shown for event in _event_ids(row)}
     tried = attempts(history)
     found = [_hop(row, completed(row, tried.get(row.instance, []))) for row in shown]
@@ -64,8 +64,12 @@ def hops(
         hop.missing = _missing(row, heard, now, grace)
         if row.instance in listens:
             hop.kind, hop.detail = "listening", listens[row.instance]
-        if row.instance in heard:
-            hop.kind, hop.detail, hop.cause = "heard", heard[row.instance], listen_of(row.instance)
+        if row.instance in consumed:
+            hop.kind, hop.detail, hop.cause = (
+                "heard",
+                consumed[row.instance],
+                listen_of(row.instance),
+            )
     _detail(found, history)
     known = {hop.instance for hop in found}
     return list(_ordered([*found, *_happenings(history, known)]))
@@ -166,7 +170,7 @@ def _listens(history: Sequence[Entry]) -> dict[str, dict[str, Any]]:
     return {e.instance: e.detail for e in history if e.kind == "task.listening"}
 
 
-def _heard(history: Sequence[Entry]) -> dict[str, dict[str, Any]]:
+def _consumed(history: Sequence[Entry]) -> dict[str, dict[str, Any]]:
     """Return the events that were consumed, by the instance of the row that told of each."""
     return {
         f"{e.instance}~{event_key(e.detail['source'], e.detail['id'])}": e.detail

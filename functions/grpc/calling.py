@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from functions.grpc.describing import Method
-    from functions.host.web.limits import Limits
+    from functions.host.web.limits import ExchangeLimits
 
 Metadata = tuple[tuple[str, str], ...]
 """What goes along with a call: names in lower case, and their values."""
@@ -24,7 +24,7 @@ async def ask(
     method: Method,
     message: Message,
     metadata: Metadata,
-    limits: Limits,
+    limits: ExchangeLimits,
 ) -> Any:
     """Return the answer as JSON, a list of a stream's; every status but OK is a ToolError."""
     try:
@@ -46,7 +46,7 @@ async def _collected(
     method: Method,
     message: Message,
     metadata: Metadata,
-    limits: Limits,
+    limits: ExchangeLimits,
 ) -> list[Any]:
     stream = channel.unary_stream(
         method.path,

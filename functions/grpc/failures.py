@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from events.errors import ErrorType, RetryableError, ToolError
 
 if TYPE_CHECKING:
-    from functions.host.web.limits import Limits
+    from functions.host.web.limits import ExchangeLimits
 
 _STATUS: Final = {
     "CANCELLED": 499,
@@ -33,7 +33,7 @@ _TOO_LARGE: Final = "larger than max"
 _MOST: Final = 500
 
 
-def refused(name: str, code: str, details: str, limits: Limits) -> ToolError:
+def refused(name: str, code: str, details: str, limits: ExchangeLimits) -> ToolError:
     """Return the error that a status other than OK is; `name` says which call."""
     said = f"{name} answered {code}: {details[:_MOST] or 'without a word'}"
     if code == "RESOURCE_EXHAUSTED" and _TOO_LARGE in details:
@@ -46,7 +46,7 @@ def refused(name: str, code: str, details: str, limits: Limits) -> ToolError:
     return ToolError(said, type=kind, status=status, title=f"gRPC {code}")
 
 
-def too_large(name: str, limits: Limits) -> ToolError:
+def too_large(name: str, limits: ExchangeLimits) -> ToolError:
     """Return the error that an answer beyond the limit is."""
     detail = f"{name} answered more than {limits.max_bytes} bytes; see {limits.max_bytes_variable}"
     return ToolError(detail, type=ErrorType.COMMUNICATION, title="Response too large")

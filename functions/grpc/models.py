@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from functions.host.web.limits import Limits
+from functions.host.web.limits import ExchangeLimits
 from functions.host.web.policies import TokenPolicy
 from functions.host.web.resource import Resource
 
@@ -40,9 +40,9 @@ class Settings(BaseSettings):
     )
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> ExchangeLimits:
         """What one exchange may take."""
-        return Limits(
+        return ExchangeLimits(
             self.timeout, self.max_bytes, "TENDRIL_GRPC_TIMEOUT", "TENDRIL_GRPC_MAX_BYTES"
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from events.flow.budget import Limits, limits_of
+from events.flow.budget import BudgetLimits, limits_of
 from functions.host.ledger.rows.budget import Budget, Charge, Spend
 
 if TYPE_CHECKING:
@@ -40,9 +40,9 @@ class Meter:
         return Spend(1, self.tokens, self.cost)
 
 
-def most(settings: Settings) -> Limits:
+def most(settings: Settings) -> BudgetLimits:
     """Return what the operator lets any run use; 0 is no limit."""
-    return Limits(
+    return BudgetLimits(
         settings.budget_tokens or None,
         settings.budget_cost or None,
         settings.budget_calls or None,
@@ -50,7 +50,7 @@ def most(settings: Settings) -> Limits:
     )
 
 
-def budgeted(run: RunRow, flow: Flow, limits: Limits) -> tuple[RunRow, Budget | None]:
+def budgeted(run: RunRow, flow: Flow, limits: BudgetLimits) -> tuple[RunRow, Budget | None]:
     """Return a run that is to begin, and its own budget, if it gets one.
 
     `run.budget` is that of the run which starts it: what that one may use holds for both. The

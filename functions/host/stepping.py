@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from events.errors import ErrorType, Problem
 from events.flow.advance import StaleSignal, advance
-from events.flow.budget import NONE, Limits
+from events.flow.budget import NONE, BudgetLimits
 from events.flow.steps import Facts, Running, ScopeFaulted, Start, Step, TimerFired, Turn
 from functions.host.jq import NotYetError
 from functions.host.metering import budgeted
@@ -56,7 +56,7 @@ class Stepper:
         *,
         grace: float,
         max_steps: int,
-        limits: Limits = NONE,
+        limits: BudgetLimits = NONE,
     ) -> None:
         self._shared, self._states, self._blobs = shared, states, blobs
         self._deployments, self._jq = deployments, jq

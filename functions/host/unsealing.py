@@ -81,10 +81,10 @@ async def _authorization(policy: Json, context: Context) -> dict[str, Json]:
     """Return the DSL's authorization descriptor; digest has no parameter before its challenge."""
     # lazy: most hosts never authenticate
     from functions.host.web.credentials import credentials
-    from functions.host.web.limits import Limits
+    from functions.host.web.limits import ExchangeLimits
     from functions.host.web.policies import Policy
 
-    limits = Limits(_SECONDS, _MOST, "the host's limit", "the host's limit")
+    limits = ExchangeLimits(_SECONDS, _MOST, "the host's limit", "the host's limit")
     try:
         parsed = Policy.model_validate(policy)
     except ValidationError as error:

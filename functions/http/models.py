@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from functions.host.web.endpoint import Place
-from functions.host.web.limits import Limits
+from functions.host.web.limits import ExchangeLimits
 from functions.host.web.response import Output
 
 Scalar = str | int | float | bool
@@ -27,9 +27,9 @@ class Settings(BaseSettings):
     )
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> ExchangeLimits:
         """What one call may take."""
-        return Limits(
+        return ExchangeLimits(
             self.timeout, self.max_bytes, "TENDRIL_HTTP_TIMEOUT", "TENDRIL_HTTP_MAX_BYTES"
         )
 

@@ -23,7 +23,7 @@ from functions.host.web.response import Response
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from functions.host.web.limits import Limits
+    from functions.host.web.limits import ExchangeLimits
 
 _ERROR: Final = 400
 
@@ -31,7 +31,7 @@ _ERROR: Final = 400
 class Carrier(httpx2.AsyncBaseTransport):
     """One call's transport; `failure` is why its last message was not answered, if it was not."""
 
-    def __init__(self, http: aiohttp.ClientSession, limits: Limits) -> None:
+    def __init__(self, http: aiohttp.ClientSession, limits: ExchangeLimits) -> None:
         self._inner = AiohttpTransport(client=http, verify=False)  # the client has its own TLS
         self._limits = limits
         self.failure: ToolError | None = None

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from functions.host.durations import Seconds
+from functions.host.seconds import Seconds
 from functions.host.web.endpoint import Place, endpoint
-from functions.host.web.limits import Limits
+from functions.host.web.limits import ExchangeLimits
 
 Method = Literal[
     "tools/list",
@@ -42,9 +42,11 @@ class Settings(BaseSettings):
     )
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> ExchangeLimits:
         """What one exchange may take."""
-        return Limits(self.timeout, self.max_bytes, "TENDRIL_MCP_TIMEOUT", "TENDRIL_MCP_MAX_BYTES")
+        return ExchangeLimits(
+            self.timeout, self.max_bytes, "TENDRIL_MCP_TIMEOUT", "TENDRIL_MCP_MAX_BYTES"
+        )
 
     def starts(self, command: str) -> bool:
         """Tell whether the operator lets flows start a command."""

@@ -12,7 +12,7 @@ from functions.openapi.description import Description, checked, read
 
 if TYPE_CHECKING:
     from functions.host.context import Context
-    from functions.host.web.limits import Limits
+    from functions.host.web.limits import ExchangeLimits
     from functions.openapi.models import Description as Given
 
 _KEPT: Final = 16
@@ -21,7 +21,7 @@ _KEPT: Final = 16
 class Descriptions:
     """Reads documents in a thread, as YAML takes its time, and keeps them by digest."""
 
-    def __init__(self, limits: Limits, seconds: float) -> None:
+    def __init__(self, limits: ExchangeLimits, seconds: float) -> None:
         self._limits, self._documents = limits, Documents(limits, seconds)
         self._read: OrderedDict[tuple[str, str], Description] = OrderedDict()
 

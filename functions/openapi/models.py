@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from functions.host.web.limits import Limits
+from functions.host.web.limits import ExchangeLimits
 from functions.host.web.policies import Policy
 from functions.host.web.resource import Resource
 from functions.host.web.response import Output
@@ -31,9 +31,9 @@ class Settings(BaseSettings):
     )
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> ExchangeLimits:
         """What one exchange may take."""
-        return Limits(
+        return ExchangeLimits(
             self.timeout, self.max_bytes, "TENDRIL_OPENAPI_TIMEOUT", "TENDRIL_OPENAPI_MAX_BYTES"
         )
 

@@ -10,7 +10,7 @@ from pydantic_settings import SettingsConfigDict
 from functions.host.process.asked import Asked, Out
 from functions.host.process.settings import Allowance
 from functions.host.web.endpoint import Place
-from functions.host.web.limits import Limits
+from functions.host.web.limits import ExchangeLimits
 
 __all__ = ["In", "Out", "Settings"]
 
@@ -29,9 +29,9 @@ class Settings(Allowance):
     )
 
     @property
-    def source_limits(self) -> Limits:
+    def source_limits(self) -> ExchangeLimits:
         """What fetching a source may take."""
-        return Limits(
+        return ExchangeLimits(
             self.source_timeout,
             self.source_max_bytes,
             "TENDRIL_SCRIPT_SOURCE_TIMEOUT",

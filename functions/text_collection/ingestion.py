@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from functions.text_collection.content import content_of, unreadable
 from functions.text_collection.embedding import BATCH
 from functions.text_collection.index import Entry, Index, Row, State
-from functions.text_collection.isolation import Limits, parse_apart
+from functions.text_collection.isolation import ParsingLimits, parse_apart
 from functions.text_collection.models import Ingested
 from functions.text_collection.parsing import UnreadableError
 from functions.text_collection.scripts import script
@@ -67,7 +67,7 @@ def fingerprint(document: Document, content: Content, chunk_size: int, embedder:
 
 
 async def _parsed(document: Document, content: Content, settings: Settings) -> Parsed:
-    limits = Limits(settings.parse_seconds, settings.parse_memory_bytes)
+    limits = ParsingLimits(settings.parse_seconds, settings.parse_memory_bytes)
     try:
         return await parse_apart(content.data, content.form, content.charset, limits)
     except UnreadableError as error:

@@ -16,7 +16,7 @@ from functions.text_collection.parsing import Parsed, UnreadableError, parse
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ParsingLimits:
     """What parsing one document may take."""
 
     seconds: float
@@ -24,7 +24,7 @@ class Limits:
     """Bytes of address space."""
 
 
-async def parse_apart(data: bytes, form: str, charset: str | None, limits: Limits) -> Parsed:
+async def parse_apart(data: bytes, form: str, charset: str | None, limits: ParsingLimits) -> Parsed:
     """Parse in a child process; raises UnreadableError, also for a document that breaks it.
 
     Plain text has no structure to break a parser with, and is decoded here.

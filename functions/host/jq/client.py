@@ -19,7 +19,7 @@ import orjson
 from events.flow import expressions
 from events.flow.expressions import NOW, EmptyResult, ExpressionError, NotAPath
 from functions.host.jq import encoding
-from functions.host.jq.limits import MIB, Limits
+from functions.host.jq.limits import MIB, EvaluationLimits
 from functions.host.jq.process import JqProcess, NotYetError, WorkerDiedError
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ _LINE: Final = re.compile(r", line (\d+), column (\d+):?")
 class JqPool:
     """The `Evaluate` of a host: one worker by default, started at the first use."""
 
-    def __init__(self, limits: Limits | None = None, *, size: int = 1) -> None:
-        self._limits = limits or Limits()
+    def __init__(self, limits: EvaluationLimits | None = None, *, size: int = 1) -> None:
+        self._limits = limits or EvaluationLimits()
         # last in, first out: the worker used last has its programs compiled and its pages warm
         self._free: queue.LifoQueue[_Slot] = queue.LifoQueue()
         self._slots = [_Slot(self._limits) for _ in range(size)]
@@ -148,7 +148,7 @@ class JqPool:
 class _Slot:
     """A place for one worker, which is replaced when it dies."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: EvaluationLimits) -> None:
         self._limits = limits
         self._process: JqProcess | None = None
 
@@ -212,7 +212,7 @@ def _utf8(text: str, program: str) -> bytes:
         raise _failure(program, "the expression is not valid Unicode") from None
 
 
-def _result(outcome: bytes, body: bytes, program: str, limits: Limits) -> Json:
+def _result(outcome: bytes, body: bytes, program: str, limits: EvaluationLimits) -> Json:
     if outcome == b"V":
         return encoding.decode(body, program)
     if outcome == b"N":
@@ -222,7 +222,7 @@ def _result(outcome: bytes, body: bytes, program: str, limits: Limits) -> Json:
     raise _failure(program, _reason(body.decode(errors="replace"), program))
 
 
-def _verdict(death: WorkerDiedError, limits: Limits) -> str:
+def _verdict(death: WorkerDiedError, limits: EvaluationLimits) -> str:
     if death.by == signal.SIGPROF:
         return f"the expression ran longer than {limits.seconds:g} s"
     if death.by == signal.SIGABRT:

@@ -9,7 +9,7 @@ MIB: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class EvaluationLimits:
     """The bounds of one evaluation; more than any of them is an expression error."""
 
     seconds: float = 1.0

@@ -18,7 +18,7 @@ from functions.host.jq import worker
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from functions.host.jq.limits import Limits
+    from functions.host.jq.limits import EvaluationLimits
 
 _PATIENCE: Final = 10.0
 """How long an answer is waited for, as a multiple of the limit on processor time: only a worker
@@ -44,7 +44,7 @@ class WorkerDiedError(Exception):
 class JqProcess:
     """A running worker; not thread-safe: one request at a time."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: EvaluationLimits) -> None:
         self._limits = limits
         self._owner = os.getpid()
         near, far = socket.socketpair()
@@ -140,7 +140,7 @@ class JqProcess:
         return -self._process.wait()
 
 
-def _spawn(far: socket.socket, limits: Limits) -> subprocess.Popen[bytes]:
+def _spawn(far: socket.socket, limits: EvaluationLimits) -> subprocess.Popen[bytes]:
     binding = find_spec("jq")
     assert binding is not None
     assert binding.origin is not None

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from functions.host.web.credentials import Credentials, Surroundings
     from functions.host.web.documents import Document, Documents
     from functions.host.web.endpoint import Place
-    from functions.host.web.limits import Limits
+    from functions.host.web.limits import ExchangeLimits
     from functions.host.web.policies import Policy, UserPassword
 
 _UNAUTHENTICATED: Final = 401
@@ -29,7 +29,7 @@ _UNAUTHENTICATED: Final = 401
 
 @asynccontextmanager
 async def authenticated(
-    context: Surroundings, policy: Policy | None, url: URL, limits: Limits
+    context: Surroundings, policy: Policy | None, url: URL, limits: ExchangeLimits
 ) -> AsyncIterator[aiohttp.ClientSession]:
     """Give a client for calls of `url`: the task's own where there is no policy.
 
@@ -55,7 +55,7 @@ async def authenticated(
 
 
 async def fetched(
-    context: Surroundings, documents: Documents, place: Place, limits: Limits
+    context: Surroundings, documents: Documents, place: Place, limits: ExchangeLimits
 ) -> Document:
     """Return the document at an endpoint; what one policy was given is not for another."""
     where = endpoint(place)

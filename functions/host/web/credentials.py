@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from functions.host.context import Resources
     from functions.host.masks import Masks
-    from functions.host.web.limits import Limits
+    from functions.host.web.limits import ExchangeLimits
     from functions.host.web.policies import OpenIdConnect, TokenPolicy
 
 
@@ -83,7 +83,9 @@ class Credentials:
         return policy
 
 
-async def credentials(context: Surroundings, policy: TokenPolicy, limits: Limits) -> Credentials:
+async def credentials(
+    context: Surroundings, policy: TokenPolicy, limits: ExchangeLimits
+) -> Credentials:
     """Return a call's credentials; tokens are shared by the calls of this process."""
 
     async def tokens() -> Tokens:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-    from functions.host.web.limits import Limits
+    from functions.host.web.limits import ExchangeLimits
 
 _KEPT: Final = 16
 
@@ -39,7 +39,7 @@ class Documents:
     """Fetches documents and keeps each for `seconds`; the oldest of many are forgotten."""
 
     def __init__(
-        self, limits: Limits, seconds: float, clock: Callable[[], float] = time.monotonic
+        self, limits: ExchangeLimits, seconds: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._limits = limits
         self._seconds = seconds

@@ -13,7 +13,7 @@ from functions.host.web.response import Response, excerpt
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from functions.host.web.limits import Limits
+    from functions.host.web.limits import ExchangeLimits
     from functions.host.web.request import Request
 
 _NOT_DONE: Final = {408, 425, 429, 503}
@@ -39,7 +39,7 @@ def refused(request: Request, response: Response, now: datetime) -> ToolError:
     return ToolError(detail, type=kind, status=status, title=f"HTTP {status}")
 
 
-def unanswered(request: Request, error: Exception, limits: Limits) -> ToolError:
+def unanswered(request: Request, error: Exception, limits: ExchangeLimits) -> ToolError:
     """Return the error that a call without a (whole) response is."""
     if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
         detail = f"{_name(request)}: no URI that can be called"
@@ -55,7 +55,7 @@ def unanswered(request: Request, error: Exception, limits: Limits) -> ToolError:
     return _lost(request, detail, None)
 
 
-def too_large(request: Request, limits: Limits) -> ToolError:
+def too_large(request: Request, limits: ExchangeLimits) -> ToolError:
     """Return the error that a response beyond the limit is."""
     most = f"{limits.max_bytes} bytes; see {limits.max_bytes_variable}"
     detail = f"{_name(request)} answered more than {most}"

@@ -13,7 +13,7 @@ from functions.host.web.response import Response
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable
 
-    from functions.host.web.limits import Limits
+    from functions.host.web.limits import ExchangeLimits
     from functions.host.web.request import Request
 
 _CHUNK: Final = 65_536
@@ -23,7 +23,7 @@ _EXCERPT: Final = 4096
 async def send(
     http: aiohttp.ClientSession,
     request: Request,
-    limits: Limits,
+    limits: ExchangeLimits,
     *,
     redirect: bool = False,
     follow: bool = False,
@@ -41,7 +41,12 @@ async def send(
 
 
 async def _exchanged(
-    http: aiohttp.ClientSession, request: Request, limits: Limits, *, redirect: bool, follow: bool
+    http: aiohttp.ClientSession,
+    request: Request,
+    limits: ExchangeLimits,
+    *,
+    redirect: bool,
+    follow: bool,
 ) -> Response:
     try:
         async with http.request(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-    from functions.host.web.limits import Limits
+    from functions.host.web.limits import ExchangeLimits
     from functions.host.web.policies import OpenIdConnect
 
 _KEPT: Final = 256
@@ -30,7 +30,7 @@ _REFUSED: Final = {400, 401, 403}
 class Tokens:
     """Gives each policy one token at a time; credentials that changed make another policy."""
 
-    def __init__(self, limits: Limits, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, limits: ExchangeLimits, clock: Callable[[], float] = time.time) -> None:
         self._limits, self._clock = limits, clock
         self._documents = Documents(limits, _DISCOVERED)
         self._known: OrderedDict[str, Issued] = OrderedDict()

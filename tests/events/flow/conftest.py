@@ -30,7 +30,7 @@ from events.flow.steps import (
     TaskRequest,
 )
 from events.flow.syntax import Flow
-from functions.host.jq import JqPool, Limits
+from functions.host.jq import EvaluationLimits, JqPool
 
 Json = Any
 Giving = Callable[[Any], Json | Problem]
@@ -145,7 +145,7 @@ def _answered(result: Json | Problem) -> Answer:
 @pytest.fixture(scope="session")
 def jq() -> Iterator[JqPool]:
     """A real jq worker for the whole session."""
-    pool = JqPool(Limits(seconds=5.0))
+    pool = JqPool(EvaluationLimits(seconds=5.0))
     yield pool
     pool.close()
 

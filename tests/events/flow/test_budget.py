@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from events.flow.budget import Limits, limits_of
+from events.flow.budget import BudgetLimits, limits_of
 from events.flow.catalog import Catalog
 from events.flow.check import check
 from events.flow.parse import parse
@@ -25,13 +25,13 @@ def found(budget: str) -> list[str]:
 @pytest.mark.parametrize(
     ("budget", "limits"),
     [
-        ("{}", Limits()),
-        ("{tokens: 5, cost: 0.5, calls: 3, time: PT2M}", Limits(5, 0.5, 3, 120.0)),
-        ("{cost: 2, time: {minutes: 1, seconds: 30}}", Limits(None, 2.0, None, 90.0)),
-        ("{time: P1M}", Limits(None, None, None, 31 * 86_400.0)),
+        ("{}", BudgetLimits()),
+        ("{tokens: 5, cost: 0.5, calls: 3, time: PT2M}", BudgetLimits(5, 0.5, 3, 120.0)),
+        ("{cost: 2, time: {minutes: 1, seconds: 30}}", BudgetLimits(None, 2.0, None, 90.0)),
+        ("{time: P1M}", BudgetLimits(None, None, None, 31 * 86_400.0)),
     ],
 )
-def test_a_budget_is_read(budget: str, limits: Limits) -> None:
+def test_a_budget_is_read(budget: str, limits: BudgetLimits) -> None:
     """Every limit may be left out; a time is ISO 8601 or an object."""
     assert found(budget) == []
     assert limits_of(parse(FLOW.format(budget=budget)).flow) == limits
@@ -60,6 +60,6 @@ def test_what_is_no_budget_is_told(budget: str, finding: str) -> None:
 
 def test_the_lesser_limit_holds() -> None:
     """An operator's limits and a flow's are taken together, the lesser of each kind."""
-    most: Any = Limits(10, None, 5, None)
-    assert Limits(20, 1.0, None, None).within(most) == Limits(10, 1.0, 5, None)
-    assert Limits().within(most) == most
+    most: Any = BudgetLimits(10, None, 5, None)
+    assert BudgetLimits(20, 1.0, None, None).within(most) == BudgetLimits(10, 1.0, 5, None)
+    assert BudgetLimits().within(most) == most

@@ -16,7 +16,7 @@ from functions.host.egress import Policy as Egress
 from functions.host.web.authenticated import authenticated, fetched
 from functions.host.web.documents import Documents
 from functions.host.web.endpoint import Endpoint
-from functions.host.web.limits import Limits
+from functions.host.web.limits import ExchangeLimits
 from functions.host.web.oauth2 import asked
 from functions.host.web.policies import Policy
 from functions.host.web.request import Request, sealed
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from functions.host.context import Context
 
-LIMITS = Limits(10, 100_000, "TENDRIL_X_TIMEOUT", "TENDRIL_X_MAX_BYTES")
+LIMITS = ExchangeLimits(10, 100_000, "TENDRIL_X_TIMEOUT", "TENDRIL_X_MAX_BYTES")
 
 
 @pytest.fixture

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 
 from events.errors import ErrorType
 from events.flow.expressions import NOW, EmptyResult, ExpressionError
-from functions.host.jq import JqPool, Limits
+from functions.host.jq import EvaluationLimits, JqPool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LIMITS = Limits(seconds=1.0, memory=256 << 20, output=1 << 20)
+LIMITS = EvaluationLimits(seconds=1.0, memory=256 << 20, output=1 << 20)
 BOMB = 'reduce range(40) as $i ("x"; . + .) | length'
 
 
@@ -131,7 +131,7 @@ def test_a_killed_worker_is_replaced(pool: JqPool) -> None:
 
 def test_a_worker_killed_or_frozen_at_work_is_replaced() -> None:
     """SIGKILL and SIGSTOP from outside cost time, no evaluation: it is done again, elsewhere."""
-    pool = JqPool(Limits(seconds=0.4))
+    pool = JqPool(EvaluationLimits(seconds=0.4))
     slow = "reduce range(150000) as $i (0; . + $i)"
     expected = pool.evaluate(slow, None, {})
     try:
@@ -147,7 +147,7 @@ def test_a_worker_killed_or_frozen_at_work_is_replaced() -> None:
 
 def test_time_on_the_wall_does_not_count() -> None:
     """A worker that was frozen for longer than the limit goes on, and its answer counts."""
-    pool = JqPool(Limits(seconds=0.4))
+    pool = JqPool(EvaluationLimits(seconds=0.4))
     pool.start()
     worker = psutil.Process(pool.pids()[0])
     worker.suspend()
@@ -282,7 +282,7 @@ def test_eight_threads_at_once(pool: JqPool) -> None:
 
 def test_several_workers_share_the_work() -> None:
     """With two workers an endless program does not hold up the other thread."""
-    pool = JqPool(Limits(seconds=5.0), size=2)
+    pool = JqPool(EvaluationLimits(seconds=5.0), size=2)
     try:
         with ThreadPoolExecutor(2) as threads:
             endless = threads.submit(refusal, pool, "last(repeat(1))")
@@ -296,9 +296,9 @@ def test_several_workers_share_the_work() -> None:
 def test_a_worker_dies_with_its_parent() -> None:
     """A host that is killed leaves no worker behind, not even one in an endless program."""
     script = (
-        "from functions.host.jq import JqPool, Limits\n"
+        "from functions.host.jq import JqPool, EvaluationLimits\n"
         "import threading\n"
-        "pool = JqPool(Limits(seconds=0.5))\n"
+        "pool = JqPool(EvaluationLimits(seconds=0.5))\n"
         "pool.start()\n"
         "print(pool.pids()[0], flush=True)\n"
         "while True:\n"

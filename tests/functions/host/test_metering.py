@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import BaseModel
 
-from events.flow.budget import Limits
+from events.flow.budget import BudgetLimits
 from events.flow.parse import parse
 from functions.host.ledger.rows.budget import Spend
 from functions.host.ledger.rows.run import RunRow, RunStatus
@@ -52,8 +52,8 @@ def flow(budget: str) -> Flow:
 
 def test_a_run_has_a_budget_where_the_flow_or_the_operator_sets_one() -> None:
     """The lesser limits hold, time counts from the start; without any there is no budget."""
-    assert budgeted(RUN, flow("{}"), Limits()) == (RUN, None)
-    run, own = budgeted(RUN, flow("{tokens: 9, time: PT5S}"), Limits(tokens=5, calls=3))
+    assert budgeted(RUN, flow("{}"), BudgetLimits()) == (RUN, None)
+    run, own = budgeted(RUN, flow("{tokens: 9, time: PT5S}"), BudgetLimits(tokens=5, calls=3))
     assert run.budget == "r1"
     assert own
     assert (own.outer, own.tokens, own.calls, own.until) == (None, 5, 3, 105.0)
@@ -61,8 +61,8 @@ def test_a_run_has_a_budget_where_the_flow_or_the_operator_sets_one() -> None:
 
 def test_a_child_draws_on_its_parents_budget() -> None:
     """With a budget of its own it draws on both; the operator's is the parent's already."""
-    assert budgeted(CHILD, flow("{}"), Limits(tokens=5)) == (CHILD, None)
-    run, own = budgeted(CHILD, flow("{calls: 1}"), Limits(tokens=5))
+    assert budgeted(CHILD, flow("{}"), BudgetLimits(tokens=5)) == (CHILD, None)
+    run, own = budgeted(CHILD, flow("{calls: 1}"), BudgetLimits(tokens=5))
     assert run.budget == "r2"
     assert own
     assert (own.outer, own.calls, own.tokens) == ("r1", 1, None)

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from functions.text_collection.formats import detect
-from functions.text_collection.isolation import Limits, parse_apart
+from functions.text_collection.isolation import ParsingLimits, parse_apart
 from functions.text_collection.parsing import UnreadableError, parse
 from functions.text_collection.reader import answer_to
 
 if TYPE_CHECKING:
     from functions.text_collection.models import Format
 
-LIMITS = Limits(seconds=20.0, memory=1 << 30)
+LIMITS = ParsingLimits(seconds=20.0, memory=1 << 30)
 PAGE = """<!doctype html><html><head><title>Tools</title><style>p {}</style></head><body>
 <nav><a href="/">Home</a></nav>
 <main><h1>Tools</h1><p>Some <b>bold</b><br>words &amp; <a href="x">a
@@ -130,9 +130,9 @@ async def test_documents_made_to_do_harm(data: bytes, form: str) -> None:
 async def test_limits_hold() -> None:
     """A document that takes too long or too much memory is given up, with the reason."""
     with pytest.raises(UnreadableError, match=r"longer than 0\.01 s"):
-        await parse_apart(b"x", "html", None, Limits(0.01, 1 << 30))
+        await parse_apart(b"x", "html", None, ParsingLimits(0.01, 1 << 30))
     with pytest.raises(UnreadableError, match=r"memory|broke the parser"):
-        await parse_apart(b"<p>x" * 500_000, "html", None, Limits(20.0, 128 << 20))
+        await parse_apart(b"<p>x" * 500_000, "html", None, ParsingLimits(20.0, 128 << 20))
 
 
 async def test_a_cancelled_parse_ends_its_process() -> None:
