@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, RootModel, model_validator
+from pydantic_settings import SettingsConfigDict
 
+from functions.host.strict import Strict
 from functions.host.web.endpoint import Place
-from functions.host.web.limits import ExchangeLimits
+from functions.host.web.settings import ExchangeSettings
 
 Method = Literal[
     "message/send",
@@ -25,7 +26,7 @@ Method = Literal[
 ]
 
 
-class Settings(BaseSettings):
+class Settings(ExchangeSettings):
     """The settings of the a2a tool."""
 
     model_config = SettingsConfigDict(env_prefix="TENDRIL_A2A_", env_file=".env", extra="ignore")
@@ -40,26 +41,15 @@ class Settings(BaseSettings):
         300.0, ge=0, description="seconds a fetched card is used before it is fetched again"
     )
 
-    @property
-    def limits(self) -> ExchangeLimits:
-        """What one exchange may take."""
-        return ExchangeLimits(
-            self.timeout, self.max_bytes, "TENDRIL_A2A_TIMEOUT", "TENDRIL_A2A_MAX_BYTES"
-        )
 
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-class Card(_Strict):
+class Card(Strict):
     """The agent's card."""
 
     name: str | None = Field(None, description="The card's name, for people.")
     endpoint: Place = Field(description="Where the card lies: its URI, or an object with it.")
 
 
-class In(_Strict):
+class In(Strict):
     """One request to an agent."""
 
     method: Method = Field(description="The method to call, as A2A 0.3 names it.")

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, Field, RootModel, model_validator
+from pydantic_settings import SettingsConfigDict
 
 from functions.host.seconds import Seconds
-from functions.host.web.limits import ExchangeLimits
+from functions.host.strict import Strict
 from functions.host.web.policies import Policy
 from functions.host.web.resource import Resource
+from functions.host.web.settings import ExchangeSettings
 
 Protocol = Literal["http", "mqtt", "nats", "ws"]
 """Of the DSL's protocols those with a client here."""
 
 
-class Settings(BaseSettings):
+class Settings(ExchangeSettings):
     """The settings of the asyncapi tool."""
 
     model_config = SettingsConfigDict(
@@ -36,23 +37,12 @@ class Settings(BaseSettings):
         300.0, ge=0, description="seconds a fetched document is used before it is fetched again"
     )
 
-    @property
-    def limits(self) -> ExchangeLimits:
-        """What one exchange may take."""
-        return ExchangeLimits(
-            self.timeout, self.max_bytes, "TENDRIL_ASYNCAPI_TIMEOUT", "TENDRIL_ASYNCAPI_MAX_BYTES"
-        )
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
 
 class Description(Resource[dict[str, Any]]):
     """The AsyncAPI document: where it lies, or itself."""
 
 
-class Server(_Strict):
+class Server(Strict):
     """One of the document's servers."""
 
     name: str = Field(min_length=1, description="The server's name in the document.")
@@ -61,21 +51,21 @@ class Server(_Strict):
     )
 
 
-class Outbound(_Strict):
+class Outbound(Strict):
     """A message to publish."""
 
     payload: Any = Field(None, description="The message's payload.")
     headers: dict[str, Any] = Field(default_factory=dict, description="The message's headers.")
 
 
-class Expression(_Strict):
+class Expression(Strict):
     """An expression that is evaluated on messages as they come."""
 
     program: str = Field(description="The jq program.")
     arguments: dict[str, Any] = Field(description="The arguments that it is given.")
 
 
-class Consumption(_Strict):
+class Consumption(Strict):
     """How many messages to consume, or for how long: one of the three, and `for` beside it."""
 
     amount: int | None = Field(None, ge=1, le=10_000, description="How many messages.")
@@ -94,14 +84,14 @@ class Consumption(_Strict):
         return self
 
 
-class After(_Strict):
+class After(Strict):
     """What the calls before this one have consumed of the same subscription."""
 
     messages: list[Any] = Field(description="The messages that counted.")
     seconds: float = Field(ge=0, description="How long it took.")
 
 
-class Subscription(_Strict):
+class Subscription(Strict):
     """Messages to consume."""
 
     filter: Expression | None = Field(None, description="Which messages count.")
@@ -111,7 +101,7 @@ class Subscription(_Strict):
     )
 
 
-class In(_Strict):
+class In(Strict):
     """One operation: a message to publish, or messages to consume."""
 
     document: Description = Field(description="The document that describes the API.")

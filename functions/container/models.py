@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from functions.host.process.asked import Asked, Out
 from functions.host.process.program import Bounds
+from functions.host.strict import Strict
 
 __all__ = ["In", "Lifetime", "Out", "Settings"]
 
@@ -41,10 +42,8 @@ class Settings(BaseSettings):
         return Bounds(self.timeout, self.max_bytes, "TENDRIL_CONTAINER_")
 
 
-class Lifetime(BaseModel):
+class Lifetime(Strict):
     """When a container is removed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     cleanup: Literal["always", "never", "eventually"] = Field(
         description="always: at its end; eventually: some time after its start; never."

@@ -6,15 +6,16 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, RootModel
+from pydantic_settings import SettingsConfigDict
 
-from functions.host.web.limits import ExchangeLimits
+from functions.host.strict import Strict
 from functions.host.web.policies import TokenPolicy
 from functions.host.web.resource import Resource
+from functions.host.web.settings import ExchangeSettings
 
 
-class Settings(BaseSettings):
+class Settings(ExchangeSettings):
     """The settings of the grpc tool."""
 
     model_config = SettingsConfigDict(env_prefix="TENDRIL_GRPC_", env_file=".env", extra="ignore")
@@ -39,28 +40,17 @@ class Settings(BaseSettings):
         None, description="folder of the documents that file:// endpoints name; none when empty"
     )
 
-    @property
-    def limits(self) -> ExchangeLimits:
-        """What one exchange may take."""
-        return ExchangeLimits(
-            self.timeout, self.max_bytes, "TENDRIL_GRPC_TIMEOUT", "TENDRIL_GRPC_MAX_BYTES"
-        )
-
     def is_plaintext(self, host: str) -> bool:
         """Tell whether a host is called without TLS."""
         patterns = (each.strip().lower() for each in self.plaintext.split(","))
         return any(fnmatchcase(host.lower(), pattern) for pattern in patterns)
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 class Proto(Resource[Annotated[str, Field(min_length=1)]]):
     """The document that describes the service: where it lies, or itself."""
 
 
-class Service(_Strict):
+class Service(Strict):
     """The service to call, and where it is."""
 
     name: str = Field(min_length=1, description="The service's full name: package.Service.")
@@ -71,7 +61,7 @@ class Service(_Strict):
     )
 
 
-class In(_Strict):
+class In(Strict):
     """One call of a method."""
 
     proto: Proto = Field(description="The proto document that describes the service.")

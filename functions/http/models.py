@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, RootModel
+from pydantic_settings import SettingsConfigDict
 
+from functions.host.strict import Strict
 from functions.host.web.endpoint import Place
-from functions.host.web.limits import ExchangeLimits
 from functions.host.web.response import Output
+from functions.host.web.settings import ExchangeSettings
 
 Scalar = str | int | float | bool
 
 
-class Settings(BaseSettings):
+class Settings(ExchangeSettings):
     """The settings of the http tool."""
 
     model_config = SettingsConfigDict(env_prefix="TENDRIL_HTTP_", env_file=".env", extra="ignore")
@@ -26,18 +27,9 @@ class Settings(BaseSettings):
         10 * 1024 * 1024, gt=0, description="longest response that is read, after decompression"
     )
 
-    @property
-    def limits(self) -> ExchangeLimits:
-        """What one call may take."""
-        return ExchangeLimits(
-            self.timeout, self.max_bytes, "TENDRIL_HTTP_TIMEOUT", "TENDRIL_HTTP_MAX_BYTES"
-        )
 
-
-class In(BaseModel):
+class In(Strict):
     """One HTTP request."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     method: str = Field(pattern=r"^[A-Za-z]{1,20}$", description="The HTTP method, in any case.")
     endpoint: Place = Field(description="The URI, or an object with it.")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, RootModel, model_validator
+from pydantic_settings import SettingsConfigDict
 
 from functions.host.seconds import Seconds
+from functions.host.strict import Strict
 from functions.host.web.endpoint import Place, endpoint
-from functions.host.web.limits import ExchangeLimits
+from functions.host.web.settings import ExchangeSettings
 
 Method = Literal[
     "tools/list",
@@ -24,7 +25,7 @@ NAMED: Final = {"tools/call": "name", "prompts/get": "name", "resources/read": "
 """The parameter that a method cannot do without."""
 
 
-class Settings(BaseSettings):
+class Settings(ExchangeSettings):
     """The settings of the mcp tool."""
 
     model_config = SettingsConfigDict(env_prefix="TENDRIL_MCP_", env_file=".env", extra="ignore")
@@ -41,24 +42,13 @@ class Settings(BaseSettings):
         "when empty, and * is any",
     )
 
-    @property
-    def limits(self) -> ExchangeLimits:
-        """What one exchange may take."""
-        return ExchangeLimits(
-            self.timeout, self.max_bytes, "TENDRIL_MCP_TIMEOUT", "TENDRIL_MCP_MAX_BYTES"
-        )
-
     def starts(self, command: str) -> bool:
         """Tell whether the operator lets flows start a command."""
         allowed = {each.strip() for each in self.stdio.split(",")} - {""}
         return "*" in allowed or command in allowed
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-class Http(_Strict):
+class Http(Strict):
     """A server that is reached over streamable HTTP."""
 
     endpoint: Place = Field(description="The server's URI, or an object with it.")
@@ -72,7 +62,7 @@ class Http(_Strict):
         return endpoint(self.endpoint).uri
 
 
-class Stdio(_Strict):
+class Stdio(Strict):
     """A server that is started for the call, where the operator allows its command."""
 
     command: str = Field(min_length=1, description="The command to start.")
@@ -82,7 +72,7 @@ class Stdio(_Strict):
     )
 
 
-class Transport(_Strict):
+class Transport(Strict):
     """How the server is reached: one of the two."""
 
     http: Http | None = Field(None, description="Over streamable HTTP.")
@@ -98,7 +88,7 @@ class Transport(_Strict):
         return self
 
 
-class Client(_Strict):
+class Client(Strict):
     """Who the client says it is."""
 
     name: str = Field("tendril", description="The client's name.")
@@ -109,7 +99,7 @@ class Client(_Strict):
 Timeout = Annotated[Seconds, Field(gt=0, le=110)]
 
 
-class In(_Strict):
+class In(Strict):
     """One request to an MCP server."""
 
     protocol_version: str = Field(

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, RootModel
+from pydantic_settings import SettingsConfigDict
 
-from functions.host.web.limits import ExchangeLimits
+from functions.host.strict import Strict
 from functions.host.web.policies import Policy
 from functions.host.web.resource import Resource
 from functions.host.web.response import Output
+from functions.host.web.settings import ExchangeSettings
 
 
-class Settings(BaseSettings):
+class Settings(ExchangeSettings):
     """The settings of the openapi tool."""
 
     model_config = SettingsConfigDict(
@@ -30,22 +31,13 @@ class Settings(BaseSettings):
         300.0, ge=0, description="seconds a fetched document is used before it is fetched again"
     )
 
-    @property
-    def limits(self) -> ExchangeLimits:
-        """What one exchange may take."""
-        return ExchangeLimits(
-            self.timeout, self.max_bytes, "TENDRIL_OPENAPI_TIMEOUT", "TENDRIL_OPENAPI_MAX_BYTES"
-        )
-
 
 class Description(Resource[dict[str, Any]]):
     """The OpenAPI document: where it lies, or itself."""
 
 
-class In(BaseModel):
+class In(Strict):
     """One operation of an API."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     document: Description = Field(description="The document that describes the API.")
     operation_id: str = Field(

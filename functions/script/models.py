@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from functions.host.process.asked import Asked, Out
 from functions.host.process.settings import Allowance
+from functions.host.strict import Strict
 from functions.host.web.endpoint import Place
 from functions.host.web.limits import ExchangeLimits
 
@@ -39,10 +40,8 @@ class Settings(Allowance):
         )
 
 
-class Source(BaseModel):
+class Source(Strict):
     """A script that lies elsewhere."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str | None = Field(None, description="The source's name, for people.")
     endpoint: Place = Field(description="Where the source lies.")

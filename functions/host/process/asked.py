@@ -11,9 +11,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel
+from pydantic import Field, RootModel
 
 from events.errors import ErrorType, ToolError
+from functions.host.strict import Strict
 
 if TYPE_CHECKING:
     from functions.host.process.program import Ended
@@ -22,10 +23,8 @@ Return = Literal["stdout", "stderr", "code", "all", "none"]
 _TAIL: Final = 1000
 
 
-class Asked(BaseModel):
+class Asked(Strict):
     """The part of a process's input that does not depend on what it is."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     stdin: Any = Field(None, description="Its standard input; what is no text goes in as JSON.")
     arguments: list[Any] = Field(

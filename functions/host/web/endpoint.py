@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from functions.host.strict import Strict
 from functions.host.web.policies import Policy
 
 
-class Endpoint(BaseModel):
+class Endpoint(Strict):
     """Where something is."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     uri: str = Field(min_length=1, description="The endpoint's URI, http or https.")
     authentication: Policy | None = Field(None, description="How to authenticate there.")

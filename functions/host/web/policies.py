@@ -10,6 +10,8 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from functions.host.strict import Strict
+
 TOKEN_EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - its name
 FORM: Final = "application/x-www-form-urlencoded"
 Grant = Literal[
@@ -31,10 +33,6 @@ def _token(value: Any) -> Any:
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_listed, json_schema_input_type=Any)]
 """A list; the text of a secret separates its items by white space."""
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class _Credentials(BaseModel):
@@ -134,7 +132,7 @@ class OAuth2(OpenIdConnect):
     endpoints: Endpoints = Field(default_factory=Endpoints, description="The authority's paths.")
 
 
-class TokenPolicy(_Strict):
+class TokenPolicy(Strict):
     """How to authenticate with what is sent along: one of the schemes."""
 
     basic: UserPassword | None = Field(None, description="HTTP Basic.")

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Generic, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from functions.host.strict import Strict
 from functions.host.web.endpoint import Place
 
 Content = TypeVar("Content")
 
 
-class Resource(BaseModel, Generic[Content]):
+class Resource(Strict, Generic[Content]):
     """Where a document lies, or the document itself; a subclass says what it describes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str | None = Field(None, description="The document's name, for people.")
     endpoint: Place | None = Field(
