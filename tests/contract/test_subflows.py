@@ -30,6 +30,7 @@ from functions.host.ledger.rows.task import TaskState, Work
 from functions.host.outcomes import Outcome
 from functions.host.settings import Settings
 from tests.support.local_platform import until
+from tests.support.serving import answering
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -168,13 +169,8 @@ async def broker() -> AsyncIterator[str]:
     async def take(_: web.Request) -> web.Response:
         return web.Response(status=202)
 
-    app = web.Application()
-    app.router.add_post("/", take)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}/"
-    await runner.cleanup()
+    async with answering(take) as url:
+        yield f"{url}/"
 
 
 @pytest.fixture

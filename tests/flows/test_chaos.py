@@ -16,6 +16,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from tests.support.serving import answering
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
@@ -58,15 +60,9 @@ class Counting:
 async def counting() -> AsyncIterator[Counting]:
     """A server that counts."""
     made = Counting()
-    app = web.Application()
-    app.router.add_post("/", made.take)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
-    yield made
-    await runner.cleanup()
+    async with answering(made.take) as url:
+        made.url = f"{url}/"
+        yield made
 
 
 class Monkey:

@@ -13,6 +13,7 @@ from aiohttp import web
 from events.envelope import Event, parse
 from tests.support.local_platform import until
 from tests.support.ports import free_port
+from tests.support.serving import answering
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -75,12 +76,8 @@ async def outside() -> AsyncIterator[Outside]:
     app = web.Application(client_max_size=10**7)
     app.router.add_post("/count", made.count)
     app.router.add_post("/hear", made.hear)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield made
-    await runner.cleanup()
+    async with answering(app) as made.url:
+        yield made
 
 
 @pytest.fixture(scope="module")

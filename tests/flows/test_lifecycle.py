@@ -12,6 +12,7 @@ from aiohttp import web
 from events.envelope import parse
 from events.lifecycle import PAYLOADS, type_of
 from tests.support.local_platform import LocalPlatform, until
+from tests.support.serving import answering
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -152,14 +153,9 @@ def _told(event: Event) -> str:
 @asynccontextmanager
 async def listening() -> AsyncIterator[Listener]:
     made = Listener()
-    app = web.Application()
-    app.router.add_post("/", made.hear)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
-    yield made
-    await runner.cleanup()
+    async with answering(made.hear) as url:
+        made.url = f"{url}/"
+        yield made
 
 
 @pytest.fixture

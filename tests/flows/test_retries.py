@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from tests.support.local_platform import until
+from tests.support.serving import answering
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -49,14 +50,9 @@ class Provider:
 async def provider() -> AsyncIterator[Provider]:
     """A provider on loopback."""
     made = Provider()
-    app = web.Application()
-    app.router.add_post("/v1/chat/completions", made.answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-    yield made
-    await runner.cleanup()
+    async with answering(made.answer) as url:
+        made.url = f"{url}/v1"
+        yield made
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import pytest
 from aiohttp import web
 
 from tests.support.local_platform import LocalPlatform, until
+from tests.support.serving import answering
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -61,13 +62,8 @@ async def used() -> AsyncIterator[str]:
         given = await request.json()
         return web.json_response({"n": given["n"] + 1, "usage": {"total_tokens": 35}})
 
-    app = web.Application()
-    app.router.add_post("/", answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}/"
-    await runner.cleanup()
+    async with answering(answer) as url:
+        yield f"{url}/"
 
 
 @pytest.fixture

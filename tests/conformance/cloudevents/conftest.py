@@ -19,6 +19,7 @@ from knative.local.broker import Broker
 from knative.local.ingress import Ingress
 from knative.local.matching import TriggerSpec
 from tests.support.carrying import carrying
+from tests.support.serving import answering
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -106,13 +107,8 @@ async def _subscriber(received: list[Message]) -> AsyncIterator[str]:
         received.append(Message(headers, await request.read()))
         return web.Response(status=202)
 
-    app = web.Application()
-    app.router.add_post("/", take)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}/"
-    await runner.cleanup()
+    async with answering(take, shutdown_timeout=0.1) as url:
+        yield f"{url}/"
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from tests.support.agent import Writer, application
-from tests.support.serving import serving
+from tests.support.serving import answering, serving
 from tests.support.surroundings import surroundings
 
 if TYPE_CHECKING:
@@ -70,12 +70,8 @@ async def script() -> AsyncIterator[Script]:
     made = Script()
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", made.answer)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield made
-    await runner.cleanup()
+    async with answering(app) as made.url:
+        yield made
 
 
 @pytest.fixture

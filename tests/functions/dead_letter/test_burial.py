@@ -27,6 +27,7 @@ from functions.host.ledger.rows.letter import LetterStatus
 from functions.host.ledger.rows.run import RunStatus
 from functions.host.outcomes import Outcome
 from functions.host.settings import Settings
+from tests.support.serving import answering
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -64,14 +65,9 @@ class Sunk:
 async def sunk() -> AsyncIterator[Sunk]:
     """A broker's door that keeps what it is given."""
     made = Sunk()
-    app = web.Application()
-    app.router.add_post("/", made.take)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
-    yield made
-    await runner.cleanup()
+    async with answering(made.take) as url:
+        made.url = f"{url}/"
+        yield made
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from functions.flow.starting import start
 from functions.host.assembly import Platform, opened
 from functions.host.hop_events import hop_event
 from functions.host.settings import Settings
+from tests.support.serving import answering
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -43,14 +44,8 @@ async def sunk(tmp_path: Path) -> AsyncIterator[tuple[Settings, list[Event]]]:
         events.append(parse(list(request.headers.items()), await request.read()))
         return web.Response(status=202)
 
-    app = web.Application()
-    app.router.add_post("/", take)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
-    yield Settings(data=tmp_path, tools=str(TOOLS), K_SINK=url), events
-    await runner.cleanup()
+    async with answering(take) as url:
+        yield Settings(data=tmp_path, tools=str(TOOLS), K_SINK=f"{url}/"), events
 
 
 async def started(platform: Platform, key: str, value: object) -> Work:

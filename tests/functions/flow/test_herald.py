@@ -18,6 +18,7 @@ from functions.host.assembly import Platform, opened
 from functions.host.faults import SinkUnavailable
 from functions.host.settings import Settings
 from tests.support.local_platform import until
+from tests.support.serving import answering
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -59,14 +60,9 @@ class Broker:
 async def broker() -> AsyncIterator[Broker]:
     """One on loopback."""
     made = Broker()
-    app = web.Application()
-    app.router.add_post("/", made.take)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
-    yield made
-    await runner.cleanup()
+    async with answering(made.take) as url:
+        made.url = f"{url}/"
+        yield made
 
 
 @asynccontextmanager

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.support.serving import answering
 from tests.support.surroundings import surroundings
 
 if TYPE_CHECKING:
@@ -109,12 +110,9 @@ async def greeter(generated: tuple[Any, Any]) -> AsyncIterator[Greeter]:
     await server.start()
     app = web.Application()
     app.router.add_get("/greet.proto", made.serve_document)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.document = f"http://127.0.0.1:{runner.addresses[0][1]}/greet.proto"
-    yield made
-    await runner.cleanup()
+    async with answering(app) as url:
+        made.document = f"{url}/greet.proto"
+        yield made
     await server.stop(grace=0)
 
 

@@ -28,6 +28,7 @@ from functions.host.ledger.rows.run import RunRow, RunStatus
 from functions.host.ledger.rows.task import TaskState
 from functions.host.settings import Settings
 from tests.support.ports import free_port
+from tests.support.serving import answering
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -268,15 +269,10 @@ class Gate:
 async def gate() -> AsyncIterator[Gate]:
     """A closed gate on loopback."""
     made = Gate()
-    app = web.Application()
-    app.router.add_post("/", made.pass_through)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
-    yield made
-    made.open.set()
-    await runner.cleanup()
+    async with answering(made.pass_through) as url:
+        made.url = f"{url}/"
+        yield made
+        made.open.set()
 
 
 @pytest.mark.parametrize("bench", ["effect"], indirect=True)

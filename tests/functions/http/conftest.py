@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiohttp import web
 
+from tests.support.serving import answering
 from tests.support.surroundings import surroundings
 
 if TYPE_CHECKING:
@@ -85,13 +86,9 @@ async def server() -> AsyncIterator[Server]:
     served = Server()
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", served.answer)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    served.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield served
-    served.released.set()
-    await runner.cleanup()
+    async with answering(app, shutdown_timeout=1) as served.url:
+        yield served
+        served.released.set()
 
 
 @pytest.fixture
