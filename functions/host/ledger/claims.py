@@ -86,6 +86,17 @@ def _open(task: TaskRow, now: float) -> tuple[Verdict, str]:
     return Verdict.NOTHING, f"the task is {task.state}"
 
 
+def claimed(task: TaskRow, now: float, lease: float) -> TaskRow:
+    """Return a row with its lease taken; the new token shuts out whoever had it before."""
+    return replace(
+        task,
+        state=TaskState.CLAIMED,
+        token=task.token + 1,
+        claims=task.claims + 1,
+        due_at=now + lease,
+    )
+
+
 def claim_entry(task: TaskRow, now: float, *, cold: bool) -> Entry:
     """Return the line about a claim; `claims` says that one before it came to nothing."""
     waited = round((now - task.requested_at) * 1000, 3)

@@ -6,7 +6,15 @@ from dataclasses import replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
-from functions.host.ledger.claims import Claim, Verdict, claim_entry, decide, given_up, woken
+from functions.host.ledger.claims import (
+    Claim,
+    Verdict,
+    claim_entry,
+    claimed,
+    decide,
+    given_up,
+    woken,
+)
 from functions.host.ledger.postgres import budgets, kin, runs
 from functions.host.ledger.postgres.schema import RUN, TASK
 from functions.host.ledger.rows.task import TaskRow, TaskState, Work
@@ -113,13 +121,7 @@ async def claim(db: Database, hop: Hop, now: float, lease: float, *, cold: bool)
     verdict, reason = decide(work, hop, now)
     if verdict is not Verdict.CLAIM or work is None:
         return Claim(verdict, work, reason)
-    task = replace(
-        work.task,
-        state=TaskState.CLAIMED,
-        token=work.task.token + 1,
-        claims=work.task.claims + 1,
-        due_at=now + lease,
-    )
+    task = claimed(work.task, now, lease)
     taken = (
         "UPDATE tasks SET state = %s, token = %s, claims = %s, due_at = %s "
         "WHERE run = %s AND instance = %s"

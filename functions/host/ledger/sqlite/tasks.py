@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from functions.host.ledger.claims import Claim, Verdict, claim_entry, decide, given_up, woken
+from functions.host.ledger.claims import (
+    Claim,
+    Verdict,
+    claim_entry,
+    claimed,
+    decide,
+    given_up,
+    woken,
+)
 from functions.host.ledger.rows.task import TaskRow, TaskState, Work
 from functions.host.ledger.sqlite import budgets, kin, runs
 from functions.host.ledger.sqlite.schema import RUN, TASK
@@ -98,13 +106,7 @@ def claim(db: sqlite3.Connection, hop: Hop, now: float, lease: float, cold: bool
     verdict, reason = decide(work, hop, now)
     if verdict is not Verdict.CLAIM or work is None:
         return Claim(verdict, work, reason)
-    task = replace(
-        work.task,
-        state=TaskState.CLAIMED,
-        token=work.task.token + 1,
-        claims=work.task.claims + 1,
-        due_at=now + lease,
-    )
+    task = claimed(work.task, now, lease)
     db.execute(
         "UPDATE tasks SET state = ?, token = ?, claims = ?, due_at = ? "
         "WHERE run = ? AND instance = ?",
