@@ -2,17 +2,15 @@
 
 import json as codec
 import re
-import subprocess
 from typing import Annotated, Any
 
 import typer
 
-from knative import interpreter
 from knative.cli import options
 from knative.cli.address import find
 from knative.cli.client import Platform
 from knative.cli.console import emit, progress, say, table
-from knative.cli.exits import CommandError, Exit
+from knative.cli.functions import said_by
 
 _SECRET = re.compile(r"(?i)(secret|token|password|api_?key|_key$|credential)")
 _IN_URL = re.compile(r"//[^/@\s]+@")
@@ -103,17 +101,8 @@ def _plain(value: Any) -> Any:
 
 
 def _functions() -> list[dict[str, Any]]:
-    """Ask the functions, which this package may not import, in a process of their own."""
-    done = subprocess.run(  # noqa: S603 - our own module
-        interpreter.program("functions.host.settings", "--json"),
-        env=interpreter.environment(),
-        capture_output=True,
-        text=True,
-        check=False,
+    failed = "the functions' settings cannot be read"
+    found: list[dict[str, Any]] = codec.loads(
+        said_by("functions.host.settings", "--json", failed=failed)
     )
-    if done.returncode != 0:
-        reason = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
-        raise CommandError(Exit.FAILURE, f"the functions' settings cannot be read: {reason[0]}")
-    listed = codec.loads(done.stdout)
-    found: list[dict[str, Any]] = listed["settings"] if isinstance(listed, dict) else listed
     return found

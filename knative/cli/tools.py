@@ -1,16 +1,15 @@
 """`tendril new tool`: a folder to start a tool from."""
 
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from knative import interpreter
 from knative.cli import options
 from knative.cli.console import emit, progress, say
-from knative.cli.exits import EXPLAINED, CommandError, Exit, UsageError
+from knative.cli.exits import EXPLAINED, UsageError
+from knative.cli.functions import said_by
 from knative.cli.scaffold import named, render, taken
 
 app = typer.Typer(
@@ -38,7 +37,7 @@ def tool(
         raise UsageError(f"'{name}' is taken by the DSL or by a Python module; choose another name")
     _write(folder, render(wanted))
     with progress("describing the tool"):
-        _describe(folder)
+        said_by("functions.host.describe", str(folder), failed=f"{folder}: cannot be described")
     made = sorted(each.name for each in folder.iterdir() if each.is_file())
     if json:
         emit({"tool": wanted.service, "folder": str(folder), "files": made}, compact=True)
@@ -55,17 +54,3 @@ def _write(folder: Path, contents: Mapping[str, str]) -> None:
         raise UsageError(f"{folder}: cannot be made: {error.strerror}") from error
     for name, content in contents.items():
         (folder / name).write_text(content, encoding="utf-8")
-
-
-def _describe(folder: Path) -> None:
-    """Generate function.yaml from the models, in a process that may import the functions."""
-    done = subprocess.run(  # noqa: S603 - our own module
-        interpreter.program("functions.host.describe", str(folder)),
-        env=interpreter.environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        reason = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
-        raise CommandError(Exit.FAILURE, f"{folder}: cannot be described: {reason[0]}")
