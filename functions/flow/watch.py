@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from functions.host.ledger import LedgerUnavailable
 
 if TYPE_CHECKING:
-    from functions.host.ledger import Ledger
+    from functions.host.ledger.port.runs import Runs
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ _LONGEST: Final = 0.1
 class Watch:
     """Tells waiters that their run ended; looks only while somebody waits."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Runs) -> None:
         self._ledger = ledger
         self._waiting: dict[str, set[asyncio.Event]] = {}
         self._task: asyncio.Task[None] | None = None

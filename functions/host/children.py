@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from functions.host.blobs import Blobs
-    from functions.host.ledger import Ledger
+    from functions.host.ledger.port.flows import Flows
     from functions.host.ledger.rows.flow import FlowRow
     from functions.host.ledger.rows.run import RunRow
     from functions.host.ledger.rows.task import Work
@@ -37,7 +37,7 @@ class Children:
     """Makes the runs that tasks ask for; nothing is written here."""
 
     def __init__(
-        self, ledger: Ledger, blobs: Blobs, stepper: Stepper, clock: Callable[[], float]
+        self, ledger: Flows, blobs: Blobs, stepper: Stepper, clock: Callable[[], float]
     ) -> None:
         self._ledger, self._blobs = ledger, blobs
         self._stepper, self._clock = stepper, clock

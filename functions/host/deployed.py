@@ -10,7 +10,7 @@ from events.flow.syntax import Flow
 from events.flow.syntax.imports import Imports
 
 if TYPE_CHECKING:
-    from functions.host.ledger import Ledger
+    from functions.host.ledger.port.flows import Flows
     from functions.host.ledger.rows.flow import FlowRow
 
 _KEPT: Final = 256
@@ -31,7 +31,7 @@ class Deployed:
 class Deployments:
     """Looks flows up by digest; versions are immutable, so what was read stays true."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Flows) -> None:
         self._ledger = ledger
         self._known: OrderedDict[str, Deployed] = OrderedDict()
 

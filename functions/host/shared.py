@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from events.flow.steps import State
     from functions.host.blobs import Blobs
-    from functions.host.ledger import Ledger
+    from functions.host.ledger.port.runs import Runs
     from functions.host.ledger.rows.run import RunRow
 
 _KEPT: Final = 32
@@ -26,7 +26,7 @@ _SMALL: Final = 4096
 class Shared:
     """Looks such values up; those who get one must not change it."""
 
-    def __init__(self, ledger: Ledger, blobs: Blobs) -> None:
+    def __init__(self, ledger: Runs, blobs: Blobs) -> None:
         self._ledger, self._blobs = ledger, blobs
         self._known: Recent[tuple[str, str], Any] = Recent(_KEPT)
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from events.flow.steps import State
     from functions.host.blobs import Blobs
-    from functions.host.ledger import Ledger
+    from functions.host.ledger.port.runs import Runs
 
 Json = Any
 Place = tuple[str | int, ...]
@@ -52,7 +52,7 @@ class Packed:
 class States:
     """Packs and unpacks states; those who get one must not change the values in it."""
 
-    def __init__(self, ledger: Ledger, blobs: Blobs) -> None:
+    def __init__(self, ledger: Runs, blobs: Blobs) -> None:
         self._ledger, self._blobs = ledger, blobs
         self._known: Recent[str, Json] = Recent(_KEPT)
         """Parts by their digests: values that were parsed here, so that nobody changes them."""

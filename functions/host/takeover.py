@@ -17,7 +17,7 @@ from functions.host.ledger.rows.task import TaskState
 
 if TYPE_CHECKING:
     from functions.host.blobs import Blobs
-    from functions.host.ledger import Ledger
+    from functions.host.ledger.port.tasks import Tasks
     from functions.host.ledger.rows.run import RunRow
     from functions.host.ledger.rows.task import TaskRow
     from functions.host.ledger.rows.transition import Transition
@@ -49,7 +49,7 @@ def _outer(scope: str, inner: str) -> str:
 class Takeover:
     """Takes over, transition by transition; a run that redrives none costs nothing."""
 
-    def __init__(self, ledger: Ledger, blobs: Blobs) -> None:
+    def __init__(self, ledger: Tasks, blobs: Blobs) -> None:
         self._ledger, self._blobs = ledger, blobs
 
     async def of(self, run: RunRow, written: Transition) -> Transition:

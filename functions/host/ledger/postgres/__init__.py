@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from events.vocabulary import Hop
     from functions.host.ledger.claims import Claim
     from functions.host.ledger.gathering import Look, Waiting
-    from functions.host.ledger.port import Deployed
+    from functions.host.ledger.port.flows import Deployed
     from functions.host.ledger.postgres.connections import Database
     from functions.host.ledger.rows.budget import Budget, Charge, Reserved, Spend
     from functions.host.ledger.rows.flow import Door, FlowRow, Schedule

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from events.flow.steps import MACHINE
 from functions.host.ledger.claims import Verdict
-from functions.host.ledger.port import Deployed, LedgerUnavailable
+from functions.host.ledger.port import LedgerUnavailable
 from functions.host.ledger.rows.task import TaskState
 from functions.host.ledger.sqlite import (
     approvals,
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from events.vocabulary import Hop
     from functions.host.ledger.claims import Claim
     from functions.host.ledger.gathering import Look, Waiting
+    from functions.host.ledger.port.flows import Deployed
     from functions.host.ledger.rows.budget import Budget, Charge, Reserved, Spend
     from functions.host.ledger.rows.flow import Door, FlowRow, Schedule
     from functions.host.ledger.rows.history import Bookmark, Entry, Line

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from events.flow.listening import Shape
-    from functions.host.ledger.port import Deployed
+    from functions.host.ledger.port.flows import Deployed
 
 _COLUMNS = (
     "digest, namespace, name, version, title, definition, source, functions, deployed_at, imports"

@@ -1,0 +1,69 @@
+"""How the ledger brings events to the runs that listen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from functions.host.ledger.gathering import Look, Waiting
+    from functions.host.ledger.rows.listen import Arrival, Gathered, Kept
+    from functions.host.ledger.rows.task import TaskRow
+
+
+class Listens(Protocol):
+    """Events, and the runs that listen.
+
+    An event is first received and then delivered to those who listen; a listen is first written
+    and then looks for what was received. So one of the two sees the other, and no lock is needed.
+    """
+
+    async def receive(self, arrival: Arrival) -> tuple[float, list[Gathered]]:
+        """Keep an event in the inbox; return when it was received first, and the sets it fills.
+
+        Each event is in one set of a flow at most: the earliest of those that correlate.
+        """
+
+    async def gathering(self, digest: str, correlation: str) -> list[Waiting]:
+        """Return the events that are gathered, in the order in which they were received."""
+
+    async def unlooked(self, before: float) -> list[tuple[str, str]]:
+        """Return gatherings with events that came before a time and were not looked at."""
+
+    async def gather(self, look: Look) -> bool:
+        """Write what came of looking at a gathering; False where it is not what was looked at.
+
+        What is left when events were taken out has not been looked at, and neither has anything
+        of a flow's version that is not the newest.
+        """
+
+    async def gathered(self, before: float) -> list[Gathered]:
+        """Return sets that were whole before a time, and whose run was not started."""
+
+    async def started(self, gathered: Gathered) -> None:
+        """Note that the run of a set is started."""
+
+    async def deliver(
+        self, arrival: Arrival, key: tuple[str, str], after: tuple[str, str], limit: int
+    ) -> list[TaskRow]:
+        """Tell those who listen to a key of a received event, by rows that are RECORDED.
+
+        A run that began after the event came is told only where it expects a correlation.
+        Returns `limit` rows at most, by run and instance of the listens after `after`; those that
+        were told before stay as they are. After an empty answer there is nobody left to tell.
+        """
+
+    async def look(self, listen: TaskRow, limit: int) -> list[TaskRow]:
+        """Tell a listen of what was received, the earliest first; return the rows, RECORDED.
+
+        That is what came since its run began (or the one that it goes on for), or at any time where
+        it expects a correlation, and what its listener has not consumed. With fewer than `limit`
+        rows it is due no more.
+        """
+
+    async def stale(self, before: float, limit: int) -> list[Kept]:
+        """Return events that were received before a time, the earliest first."""
+
+    async def forget(self, events: Sequence[str]) -> None:
+        """Take events out of the inbox."""
