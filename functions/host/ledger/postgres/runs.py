@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from functions.host.ledger.postgres import budgets, forks, kin, letters, listens, parts, tasks
+from functions.host.ledger.postgres import (
+    budgets,
+    forks,
+    kin,
+    letters,
+    listens,
+    outbox,
+    parts,
+    tasks,
+)
 from functions.host.ledger.postgres.schema import RUN
 from functions.host.ledger.rows.history import Entry
 from functions.host.ledger.rows.run import RunRow, RunStatus
@@ -171,7 +180,7 @@ async def _apply(db: Database, step: Transition) -> None:
     await listens.begin(db, step)
     rows = (*step.requests, *step.timers, *step.children, *step.turns)
     await tasks.insert(db, rows)
-    await letters.post(db, step.run, step.outbox, step.at)
+    await outbox.post(db, step.run, step.outbox, step.at)
     await budgets.account(db, step)
     if step.letter:
         await letters.settle(db, step.letter)

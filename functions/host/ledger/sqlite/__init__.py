@@ -22,6 +22,7 @@ from functions.host.ledger.sqlite import (
     letters,
     listens,
     origins,
+    outbox,
     parts,
     retention,
     runs,
@@ -310,10 +311,10 @@ class SqliteLedger:
         return await self._read(lambda db: letters.unmatched(db, limit))
 
     async def outbox(self, run_id: str | None, before: float, limit: int) -> list[Outgoing]:
-        return await self._read(lambda db: letters.waiting(db, run_id, before, limit))
+        return await self._read(lambda db: outbox.waiting(db, run_id, before, limit))
 
     async def sent(self, ids: Sequence[str]) -> None:
-        await self._write(lambda db: letters.sent(db, ids))
+        await self._write(lambda db: outbox.sent(db, ids))
 
     async def bookmark(self, reader: str) -> Bookmark:
         found = await self._read(lambda db: chronicle.bookmark(db, reader))

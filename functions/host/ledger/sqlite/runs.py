@@ -9,7 +9,7 @@ import orjson
 
 from functions.host.ledger.rows.history import Entry
 from functions.host.ledger.rows.run import RunRow, RunStatus
-from functions.host.ledger.sqlite import budgets, forks, kin, letters, listens, parts, tasks
+from functions.host.ledger.sqlite import budgets, forks, kin, letters, listens, outbox, parts, tasks
 from functions.host.ledger.sqlite.schema import RUN
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def _apply(db: sqlite3.Connection, step: Transition) -> None:
     listens.begin(db, step)
     rows = (*step.requests, *step.timers, *step.children, *step.turns)
     tasks.insert(db, rows)
-    letters.post(db, step.run, step.outbox, step.at)
+    outbox.post(db, step.run, step.outbox, step.at)
     budgets.account(db, step)
     if step.letter:
         letters.settle(db, step.letter)
