@@ -68,10 +68,10 @@ class Archive:
             [(seq, Entry(**entry)) for seq, entry in document["history"]],
         )
 
-    async def clear(self, run_id: str) -> None:
-        """Delete the large values of a run, and of the events it sent."""
+    async def clear(self, owner: str) -> None:
+        """Delete the large values of a run and of the events it sent, or of one that came."""
         for room in ("runs", "events"):
-            for key in await self._objects.list(f"{room}/{run_id}/"):
+            for key in await self._objects.list(f"{room}/{owner}/"):
                 await self._objects.delete(key)
 
     async def delete(self, run_id: str) -> None:

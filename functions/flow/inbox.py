@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -12,6 +12,7 @@ from events.flow.listening import Shape, correlation_of
 from events.vocabulary import event_key, identify
 from functions.host.emitting import NOTHING, Opened
 from functions.host.ledger.inbox import listen_of
+from functions.host.ledger.parcels import ROOM, parcel_name
 from functions.host.ledger.rows.listen import Arrival
 from functions.host.outcomes import Outcome
 
@@ -44,11 +45,13 @@ async def receive(
     used: bool,
 ) -> tuple[Arrival, list[Gathered]]:
     """Keep an event for those who listen and those who will; return the sets it makes whole."""
-    event = event_key(document["source"], document["id"])
-    outcome = await platform.blobs.pack(Outcome(event=document).to_json(), event, "events")
+    event, told = event_key(document["source"], document["id"]), Outcome(event=document).to_json()
+    parcel = parcel_name(event, uuid.uuid4().hex)
+    if platform.blobs.is_large(told):
+        await platform.ledger.announce(parcel, platform.clock())
+    outcome = await platform.blobs.pack(told, parcel, ROOM)
     arrival = Arrival(event, outcome, platform.clock(), keys, used, parts, members)
-    at, gathered = await platform.ledger.receive(arrival)
-    return replace(arrival, at=at), gathered
+    return await platform.ledger.receive(arrival)
 
 
 async def tell(platform: Platform, arrival: Arrival) -> Opened:

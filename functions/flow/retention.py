@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _BATCH: Final = 100
 _LONGEST: Final = 60.0
 """Seconds between two looks; shorter where runs stay for less than ten minutes."""
+_UNCLAIMED: Final = 600.0
+"""Seconds from when a parcel is announced until it counts as forgotten if nobody holds it; a door
+that takes longer is refused."""
 
 
 class Retention(Rounds):
@@ -42,6 +45,7 @@ class Retention(Rounds):
         due = await self._ledger.done_with(before, _BATCH)
         for run_id in due:
             await self._move(run_id, before)
+        await self._clear(now)
         return len(due)
 
     async def _move(self, run_id: str, before: float) -> None:
@@ -50,8 +54,14 @@ class Retention(Rounds):
             return
         tasks = await self._ledger.tasks(run_id)
         await self._archive.put(Kept(run, tasks, await self._ledger.history(run_id, 0)))
-        if await self._ledger.archive(run_id, before):
-            await self._archive.clear(run_id)
+        await self._ledger.archive(run_id, before)
+
+    async def _clear(self, now: float) -> None:
+        """Delete the objects that nothing in the ledger refers to any more."""
+        while parcels := await self._ledger.unheld(now - _UNCLAIMED, _BATCH):
+            for parcel in parcels:
+                await self._archive.clear(parcel)
+            await self._ledger.deleted(parcels)
 
     async def _forget(self, now: float) -> None:
         if not self._archived:

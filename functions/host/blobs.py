@@ -32,6 +32,10 @@ class Blobs:
         self._threshold = threshold
         self._recent: Recent[str, bytes] = Recent(_KEPT)
 
+    def is_large(self, value: Any) -> bool:
+        """Return whether the packed text of `value` is a reference to the object store."""
+        return len(orjson.dumps(value)) > self._threshold
+
     async def pack(self, value: Any, owner: str, room: str = "runs") -> str:
         """Return the packed text of `value`; `owner` is the run (or event) the object goes with."""
         text = orjson.dumps(value)

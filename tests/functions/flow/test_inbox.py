@@ -41,10 +41,10 @@ async def deployed(
     await deploy(platform, f"{head}\n{more}do: {do}\n")
 
 
-async def come(platform: Platform, kind: str, number: int = 0) -> None:
+async def come(platform: Platform, kind: str, number: int = 0, data: Any = None) -> None:
     """Have an event come to the door."""
     event = {"specversion": "1.0", "id": f"{kind}{number}", "source": "/t", "type": kind}
-    body = orjson.dumps(event | {"data": {"n": number}})
+    body = orjson.dumps(event | {"data": data or {"n": number}})
     headers = [("content-type", "application/cloudevents+json")]
     await Door(platform, Clock(platform)).take(parse(headers, body))
 

@@ -16,6 +16,7 @@ from functions.host.ledger.port.flows import Flows
 from functions.host.ledger.port.letters import Letters
 from functions.host.ledger.port.listens import Listens
 from functions.host.ledger.port.outbox import Outbox
+from functions.host.ledger.port.parcels import Parcels
 from functions.host.ledger.port.retention import Retention
 from functions.host.ledger.port.runs import Runs
 from functions.host.ledger.port.tasks import Tasks
@@ -26,7 +27,18 @@ class LedgerUnavailable(Exception):  # noqa: N818 - the state, not a mistake of 
 
 
 class Ledger(
-    Flows, Runs, Retention, Tasks, Budgets, Listens, Approvals, Letters, Outbox, Chronicle, Protocol
+    Flows,
+    Runs,
+    Retention,
+    Tasks,
+    Budgets,
+    Listens,
+    Parcels,
+    Approvals,
+    Letters,
+    Outbox,
+    Chronicle,
+    Protocol,
 ):
     """The whole ledger."""
 

@@ -19,10 +19,11 @@ class Listens(Protocol):
     and then looks for what was received. So one of the two sees the other, and no lock is needed.
     """
 
-    async def receive(self, arrival: Arrival) -> tuple[float, list[Gathered]]:
-        """Keep an event in the inbox; return when it was received first, and the sets it fills.
+    async def receive(self, arrival: Arrival) -> tuple[Arrival, list[Gathered]]:
+        """Keep an event in the inbox; return it as it was received first, and the sets it fills.
 
         Each event is in one set of a flow at most: the earliest of those that correlate.
+        LedgerUnavailable also where its parcel was given up: then it has to be delivered again.
         """
 
     async def gathering(self, digest: str, correlation: str) -> list[Waiting]:

@@ -19,7 +19,10 @@ class Retention(Protocol):
         """
 
     async def archive(self, run_id: str, before: float) -> bool:
-        """Keep of a run that is done with no more than its row; False: it is not, or was."""
+        """Keep of a run that is done with no more than its row; False: it is not, or was.
+
+        Its objects are given up.
+        """
 
     async def archived(self, before: float, limit: int) -> list[str]:
         """Return archived runs that ended by `before`, those that ended first."""

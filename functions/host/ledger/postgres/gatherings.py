@@ -13,6 +13,9 @@ import orjson
 
 from functions.host.ledger.gathering import Waiting
 from functions.host.ledger.inbox import gathered
+from functions.host.ledger.parcels import GONE, member_name
+from functions.host.ledger.port import LedgerUnavailable
+from functions.host.ledger.postgres import parcels
 from functions.host.ledger.postgres.schema import LOCK
 from functions.host.ledger.rows.listen import Gathered
 
@@ -44,6 +47,8 @@ async def gather(db: Database, part: Part, at: float) -> Gathered | None:
     made = gathered(part.digest, waiting)
     if made is None:
         return None
+    if not all([await parcels.hold(db, outcome, [made.id]) for outcome in made.outcomes]):
+        raise LedgerUnavailable(GONE)  # an event whose time in the inbox is over at this moment
     await db.execute(
         "UPDATE inbox SET used = true WHERE event = ANY(%s) AND shape = ANY(%s)",
         (list(made.events), shapes),
@@ -69,6 +74,9 @@ async def join(db: Database, arrival: Arrival) -> None:
             (arrival.event, *key, arrival.outcome, arrival.at),
         )
         if await new.fetchone():
+            holder = member_name(*key, arrival.event)
+            if not await parcels.hold(db, arrival.outcome, [holder]):
+                raise LedgerUnavailable(GONE)
             await db.execute(
                 "INSERT INTO gathering "
                 "(digest, correlation, event, number, filters, outcome, at, looked) "
@@ -122,7 +130,10 @@ async def note(db: Database, look: Look) -> bool:
     )
     await db.execute(f"UPDATE gathering SET looked = false WHERE {own}", key)  # noqa: S608
     if look.made:
+        for outcome in look.made.outcomes:
+            await parcels.hold(db, outcome, [look.made.id])  # which those that are spent do
         await _keep(db, look.made, look.at)
+    await parcels.release(db, [member_name(*key, event) for event in look.spent])
     return True
 
 
@@ -137,3 +148,4 @@ async def waiting(db: Database, before: float) -> list[Gathered]:
 async def started(db: Database, name: str) -> None:
     """Forget a set."""
     await db.execute("DELETE FROM gathered WHERE id = %s", (name,))
+    await parcels.release(db, [name])

@@ -6,6 +6,7 @@ one that ends meanwhile is waited for, and not told.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
@@ -13,7 +14,9 @@ import orjson
 
 from events.flow.listening import Shape
 from functions.host.ledger.inbox import bounds, hearing
-from functions.host.ledger.postgres import gatherings, runs, tasks
+from functions.host.ledger.parcels import GONE
+from functions.host.ledger.port import LedgerUnavailable
+from functions.host.ledger.postgres import gatherings, parcels, runs, tasks
 from functions.host.ledger.rows.listen import Kept, Subscription
 from functions.host.ledger.rows.task import NEVER
 
@@ -86,8 +89,9 @@ async def end(db: Database, run_id: str, instances: Sequence[str]) -> None:
         )
 
 
-async def receive(db: Database, arrival: Arrival) -> tuple[float, list[Gathered]]:
+async def receive(db: Database, arrival: Arrival) -> tuple[Arrival, list[Gathered]]:
     """Keep an event under each of its keys, and see what it makes whole."""
+    event = arrival.event
     flows = [each.digest for each in arrival.parts] + [each.digest for each in arrival.members]
     await gatherings.hold(db, flows)
     rows = [(*key, arrival.used) for key in arrival.keys]
@@ -96,15 +100,20 @@ async def receive(db: Database, arrival: Arrival) -> tuple[float, list[Gathered]
         "INSERT INTO inbox (event, shape, correlation, outcome, at, used) "
         "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
         [
-            (arrival.event, shape, correlation, arrival.outcome, arrival.at, used)
+            (event, shape, correlation, arrival.outcome, arrival.at, used)
             for shape, correlation, used in rows
         ],
     )
     await gatherings.join(db, arrival)
-    found = await db.execute("SELECT min(at) FROM inbox WHERE event = %s", (arrival.event,))
-    first = await found.fetchone()
+    found = await db.execute(
+        "SELECT outcome, min(at) FROM inbox WHERE event = %s GROUP BY outcome ORDER BY 2", (event,)
+    )
+    kept = await found.fetchall()
+    if not all([await parcels.hold(db, outcome, [event]) for outcome, _ in kept]):
+        raise LedgerUnavailable(GONE)
     made = [await gatherings.gather(db, part, arrival.at) for part in arrival.parts]
-    return float(first[0]) if first else arrival.at, [each for each in made if each]
+    outcome, at = kept[0]
+    return replace(arrival, outcome=outcome, at=at), [each for each in made if each]
 
 
 async def deliver(
@@ -121,6 +130,8 @@ async def deliver(
     )
     rows = [Subscription(*row) for row in await found.fetchall()]
     made = [hearing(row, arrival.event, arrival.outcome, arrival.at) for row in rows]
+    if not await parcels.hold(db, arrival.outcome, [row.run for row in made]):
+        return []
     await tasks.offer(db, made)
     return made
 
@@ -136,7 +147,7 @@ async def look(db: Database, listen: TaskRow, limit: int) -> list[TaskRow]:
     found: dict[str, TaskRow] = {}
     for *columns, started in await own.fetchall():
         subscription = Subscription(*columns)
-        rows = await db.execute(
+        events = await db.execute(
             "SELECT i.event, i.outcome, i.at FROM inbox i, subscriptions s "  # noqa: S608
             "WHERE i.shape = %(shape)s AND i.correlation = %(correlation)s AND i.at >= %(since)s "
             "AND s.shape = %(shape)s AND s.correlation = %(correlation)s AND s.run = %(run)s "
@@ -152,15 +163,16 @@ async def look(db: Database, listen: TaskRow, limit: int) -> list[TaskRow]:
                 "limit": limit,
             },
         )
-        found |= {row[0]: hearing(subscription, *row) for row in await rows.fetchall()}
+        found |= {row[0]: hearing(subscription, *row) for row in await events.fetchall()}
     made = sorted(found.values(), key=lambda row: row.requested_at)[:limit]
-    await tasks.offer(db, made)
+    rows = [row for row in made if await parcels.hold(db, row.outcome or "", [row.run])]
+    await tasks.offer(db, rows)
     if len(made) < limit:
         await db.execute(
             "UPDATE tasks SET due_at = %s WHERE run = %s AND instance = %s AND state = 'listening'",
             (NEVER, listen.run, listen.instance),
         )
-    return made
+    return rows
 
 
 async def stale(db: Database, before: float, limit: int) -> list[Kept]:
@@ -177,3 +189,4 @@ async def stale(db: Database, before: float, limit: int) -> list[Kept]:
 async def forget(db: Database, events: Sequence[str]) -> None:
     """Drop events."""
     await db.execute("DELETE FROM inbox WHERE event = ANY(%s)", (list(events),))
+    await parcels.release(db, events)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from functions.host.ledger.postgres import runs
+from functions.host.ledger.postgres import parcels, runs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +50,8 @@ async def archive(db: Database, run_id: str, before: float) -> bool:
     kept = await done.fetchone() is not None
     if kept:
         await db.execute(_HEARD, (run_id,))
+        await parcels.release(db, [run_id])
+        await parcels.give_up(db, run_id, before)
         for table in _DETAILS:
             await db.execute(f"DELETE FROM {table} WHERE run = %s", (run_id,))  # noqa: S608
     return kept

@@ -23,6 +23,7 @@ from functions.host.ledger.sqlite import (
     listens,
     origins,
     outbox,
+    parcels,
     parts,
     retention,
     runs,
@@ -241,7 +242,7 @@ class SqliteLedger:
     ) -> Work | None:
         return await self._write(lambda db: kin.redrive(db, letter, at, edited))
 
-    async def receive(self, arrival: Arrival) -> tuple[float, list[Gathered]]:
+    async def receive(self, arrival: Arrival) -> tuple[Arrival, list[Gathered]]:
         return await self._write(lambda db: listens.receive(db, arrival))
 
     async def gathering(self, digest: str, correlation: str) -> list[Waiting]:
@@ -272,6 +273,15 @@ class SqliteLedger:
 
     async def forget(self, events: Sequence[str]) -> None:
         await self._write(lambda db: listens.forget(db, events))
+
+    async def announce(self, parcel: str, at: float) -> None:
+        await self._write(lambda db: parcels.announce(db, parcel, at))
+
+    async def unheld(self, before: float, limit: int) -> list[str]:
+        return await self._write(lambda db: parcels.unheld(db, before, limit))
+
+    async def deleted(self, given_up: Sequence[str]) -> None:
+        await self._write(lambda db: parcels.deleted(db, given_up))
 
     async def asking(self, after: tuple[float, str, str], limit: int) -> list[Work]:
         return await self._read(lambda db: approvals.asking(db, after, limit))

@@ -12,7 +12,10 @@ import orjson
 
 from functions.host.ledger.gathering import Waiting
 from functions.host.ledger.inbox import gathered
+from functions.host.ledger.parcels import GONE, member_name
+from functions.host.ledger.port import LedgerUnavailable
 from functions.host.ledger.rows.listen import Gathered
+from functions.host.ledger.sqlite import parcels
 
 if TYPE_CHECKING:
     import sqlite3
@@ -35,6 +38,8 @@ def gather(db: sqlite3.Connection, part: Part, at: float) -> Gathered | None:
     made = gathered(part.digest, waiting)
     if made is None:
         return None
+    for outcome in made.outcomes:
+        parcels.hold(db, outcome, [made.id])  # which the inbox does: it is there
     db.executemany(
         "UPDATE inbox SET used = 1 WHERE event = ? AND shape = ?",
         [(event, shape) for event in made.events for shape in shapes],
@@ -59,6 +64,9 @@ def join(db: sqlite3.Connection, arrival: Arrival) -> None:
             (arrival.event, *key, arrival.outcome, arrival.at),
         )
         if new.rowcount:
+            holder = member_name(*key, arrival.event)
+            if not parcels.hold(db, arrival.outcome, [holder]):
+                raise LedgerUnavailable(GONE)
             db.execute(
                 "INSERT OR IGNORE INTO gathering SELECT ?1, ?2, ?3, 1 + coalesce(max(number), 0), "
                 "?4, ?5, ?6, 0 FROM gathering WHERE digest = ?1 AND correlation = ?2",
@@ -117,7 +125,10 @@ def note(db: sqlite3.Connection, look: Look) -> bool:
     )
     db.execute(f"UPDATE gathering SET looked = 0 WHERE {own}", key)  # noqa: S608
     if look.made:
+        for outcome in look.made.outcomes:
+            parcels.hold(db, outcome, [look.made.id])  # which those that are spent do
         _keep(db, look.made, look.at)
+    parcels.release(db, [member_name(*key, event) for event in look.spent])
     return True
 
 
@@ -133,3 +144,4 @@ def waiting(db: sqlite3.Connection, before: float) -> list[Gathered]:
 def started(db: sqlite3.Connection, name: str) -> None:
     """Forget a set."""
     db.execute("DELETE FROM gathered WHERE id = ?", (name,))
+    parcels.release(db, [name])

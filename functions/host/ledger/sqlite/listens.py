@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from typing import TYPE_CHECKING
 
 import orjson
 
 from events.flow.listening import Shape
 from functions.host.ledger.inbox import bounds, hearing
+from functions.host.ledger.parcels import GONE
+from functions.host.ledger.port import LedgerUnavailable
 from functions.host.ledger.rows.listen import Kept, Subscription
 from functions.host.ledger.rows.task import NEVER
-from functions.host.ledger.sqlite import gatherings, tasks
+from functions.host.ledger.sqlite import gatherings, parcels, tasks
 
 if TYPE_CHECKING:
     import sqlite3
@@ -73,21 +75,27 @@ def end(db: sqlite3.Connection, run_id: str, instances: Sequence[str]) -> None:
         )
 
 
-def receive(db: sqlite3.Connection, arrival: Arrival) -> tuple[float, list[Gathered]]:
+def receive(db: sqlite3.Connection, arrival: Arrival) -> tuple[Arrival, list[Gathered]]:
     """Keep an event under each of its keys, and see what it makes whole."""
+    event = arrival.event
     rows = [(*key, arrival.used) for key in arrival.keys]
     rows += [(part.shape, part.correlation, False) for part in arrival.parts]
     db.executemany(
         "INSERT OR IGNORE INTO inbox VALUES (?, ?, ?, ?, ?, ?)",
         [
-            (arrival.event, shape, correlation, arrival.outcome, arrival.at, used)
+            (event, shape, correlation, arrival.outcome, arrival.at, used)
             for shape, correlation, used in rows
         ],
     )
     gatherings.join(db, arrival)
-    first = db.execute("SELECT min(at) FROM inbox WHERE event = ?", (arrival.event,)).fetchone()
+    kept = db.execute(
+        "SELECT outcome, min(at) FROM inbox WHERE event = ? GROUP BY outcome ORDER BY 2", (event,)
+    ).fetchall()
+    if not all(parcels.hold(db, outcome, [event]) for outcome, _ in kept):
+        raise LedgerUnavailable(GONE)
     found = (gatherings.gather(db, part, arrival.at) for part in arrival.parts)
-    return float(first[0]), [each for each in found if each]
+    outcome, at = kept[0]
+    return replace(arrival, outcome=outcome, at=at), [each for each in found if each]
 
 
 def deliver(
@@ -106,6 +114,8 @@ def deliver(
         (arrival.at, *key, *after, arrival.event, limit),
     ).fetchall()
     made = [hearing(Subscription(*row), arrival.event, arrival.outcome, arrival.at) for row in rows]
+    if not parcels.hold(db, arrival.outcome, [row.run for row in made]):
+        return []
     tasks.offer(db, made)
     return made
 
@@ -138,6 +148,8 @@ def look(db: sqlite3.Connection, listen: TaskRow, limit: int) -> list[TaskRow]:
         )
         found |= {row[0]: hearing(subscription, *row) for row in rows.fetchall()}
     made = sorted(found.values(), key=lambda row: row.requested_at)[:limit]
+    for row in made:
+        parcels.hold(db, row.outcome or "", [row.run])  # which the inbox does: it is there
     tasks.offer(db, made)
     if len(made) < limit:
         db.execute(
@@ -161,3 +173,4 @@ def stale(db: sqlite3.Connection, before: float, limit: int) -> list[Kept]:
 def forget(db: sqlite3.Connection, events: Sequence[str]) -> None:
     """Drop events."""
     db.executemany("DELETE FROM inbox WHERE event = ?", [(event,) for event in events])
+    parcels.release(db, events)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
+from functions.host.ledger.sqlite import parcels
+
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
@@ -47,6 +49,8 @@ def archive(db: sqlite3.Connection, run_id: str, before: float) -> bool:
     )
     if done.rowcount:
         db.execute(_HEARD, (run_id,))
+        parcels.release(db, [run_id])
+        parcels.give_up(db, run_id, before)
         for table in _DETAILS:
             db.execute(f"DELETE FROM {table} WHERE run = ?", (run_id,))  # noqa: S608 - our own names
     return done.rowcount > 0

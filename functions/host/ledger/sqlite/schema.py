@@ -157,6 +157,12 @@ CREATE TABLE gathering (
 CREATE INDEX gathering_by_number ON gathering (digest, correlation, number);
 CREATE INDEX gathering_unlooked ON gathering (at) WHERE looked = 0;
 """
+_PARCELS: Final = """
+CREATE TABLE parcels (parcel TEXT PRIMARY KEY, at REAL, given_up INTEGER) WITHOUT ROWID;
+CREATE INDEX parcels_given_up ON parcels (parcel) WHERE given_up = 1;
+CREATE TABLE holders (holder TEXT, parcel TEXT, PRIMARY KEY (holder, parcel)) WITHOUT ROWID;
+CREATE INDEX holders_by_parcel ON holders (parcel);
+"""
 _MIGRATIONS: Final = (
     _TABLES,
     _SCHEDULES,
@@ -174,6 +180,7 @@ _MIGRATIONS: Final = (
     _PARTS,
     _APPROVALS,
     _GATHERING,
+    _PARCELS,
 )
 """What makes each version from the one before, version 1 first."""
 VERSION: Final = len(_MIGRATIONS)
