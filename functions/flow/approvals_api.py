@@ -8,14 +8,15 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from functions.flow.approval_views import ApprovalDetail  # noqa: TC001 - likewise
-from functions.flow.approvals import Asked, answer, detail, find, known
+from functions.flow.approvals import answer, detail, find, known
 from functions.host.assembly import Platform  # noqa: TC001 - FastAPI reads the annotation
 
 if TYPE_CHECKING:
-    from functions.host.ledger.rows.task import TaskRow, Work
+    from functions.host.ledger.rows.task import Work
 
 router = APIRouter()
-_PAGE: Final = 500
+_FIRST: Final = (0.0, "", "")
+"""What every page comes after."""
 
 
 class Answered(BaseModel):
@@ -32,6 +33,7 @@ async def list_approvals(
     request: Request,
     assignee: Annotated[list[str] | None, Query(description="a user or a group")] = None,
     run: Annotated[str | None, Query(description="a run, with those that it awaits")] = None,
+    after: Annotated[str | None, Query(description="the last approval of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> dict[str, list[ApprovalDetail]]:
     """List the open approvals, the longest open first.
@@ -39,29 +41,20 @@ async def list_approvals(
     `assignee` leaves those out that only others may answer; of several one is enough.
     """
     platform: Platform = request.app.state.platform
-    found: list[Asked] = []
-    after = 0.0, "", ""
-    while True:
-        page = await _page(platform, run, after)
-        out: dict[str, list[TaskRow]] = {}
-        for work in page:
-            if work.run.id not in out:
-                out[work.run.id] = await platform.ledger.tasks(work.run.id, closed=False)
-            asked = await known(platform, work, out[work.run.id])
-            if assignee is None or asked.concerns(assignee):
-                found.append(asked)
-            if len(found) == limit:
-                break
-        if len(found) == limit or run is not None or len(page) < _PAGE:
-            return {"approvals": [detail(each) for each in found]}
-        last = page[-1].task
-        after = last.requested_at, last.run, last.instance
-
-
-async def _page(platform: Platform, run: str | None, after: tuple[float, str, str]) -> list[Work]:
+    seen = _place((await find(platform, after)).work) if after else _FIRST
     if run is None:
-        return await platform.ledger.asking(after, _PAGE)
-    return [work for _, work in await platform.ledger.asking_below([run])]
+        page = await platform.ledger.asking(assignee, seen, limit)
+    else:
+        below = await platform.ledger.asking_below([run], assignee)
+        page = [work for _, work in below if _place(work) > seen][:limit]
+    ids = {work.run.id for work in page}
+    out = {each: await platform.ledger.tasks(each, closed=False) for each in ids}
+    found = [await known(platform, work, out[work.run.id]) for work in page]
+    return {"approvals": [detail(each) for each in found]}
+
+
+def _place(work: Work) -> tuple[float, str, str]:
+    return work.task.requested_at, work.task.run, work.task.instance
 
 
 @router.get("/approvals/{approval}")

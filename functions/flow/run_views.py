@@ -42,7 +42,10 @@ class RunView(BaseModel):
 
     id: str
     flow: str
-    status: str
+    status: str = Field(
+        description="running, waiting (for a time, an event or people), suspended, cancelled, "
+        "faulted or completed"
+    )
     input: Any = None
     output: Any = None
     error: dict[str, Any] | None = None

@@ -15,6 +15,7 @@ from functions.flow import records
 from functions.flow.approvals import waiting
 from functions.flow.flows_api import unknown_flow
 from functions.flow.history_views import EntryView, entry_view
+from functions.flow.phases import phased
 from functions.flow.run_views import RunDetail, RunView, run_detail, run_view
 from functions.flow.starting import start
 from functions.flow.task_views import TasksView, heard_view, task_view
@@ -87,10 +88,12 @@ async def list_runs(
     status: RunStatus | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,
 ) -> dict[str, list[RunView]]:
-    """List runs, the newest first."""
+    """List runs, the newest first; one that is `waiting` is not `running`."""
     platform: Platform = request.app.state.platform
     named = _flow_name(flow) if flow else None
-    rows = await platform.ledger.runs(flow=named, status=status, limit=limit)
+    rows = await phased(
+        platform, await platform.ledger.runs(flow=named, status=status, limit=limit)
+    )
     views = [await run_view(row, platform.blobs) for row in rows]
     asked = await waiting(platform, [row.id for row in rows if row.ended_at is None])
     for view in views:
@@ -109,9 +112,9 @@ def _flow_name(text: str) -> tuple[str, str]:
 async def show_run(request: Request, run_id: str) -> RunDetail:
     """Show a run, and what it waits for."""
     platform: Platform = request.app.state.platform
-    run = await _known(platform, run_id)
+    known = await _known(platform, run_id)
     tasks = await platform.ledger.tasks(run_id, closed=False)
-    children = await platform.ledger.children(run_id)
+    run, *children = await phased(platform, [known, *await platform.ledger.children(run_id)])
     successors = await platform.ledger.successors(run_id)
     budget = await platform.ledger.budget(run.budget) if run.budget else None
     view = await run_detail(run, tasks, children, successors, budget, platform.blobs)

@@ -16,7 +16,7 @@ from functions.host.ledger.rows.outbox import Outgoing
 from functions.host.ledger.rows.run import RunRow, RunStatus
 from functions.host.ledger.rows.task import WORKFLOW, TaskRow, TaskState, Work
 from functions.host.ledger.rows.transition import Transition
-from functions.host.waiting import approval_rows, listen_rows, subscription, timer_row
+from functions.host.waiting import approval_rows, assignees, listen_rows, subscription, timer_row
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from events.flow.steps import ChildRequest, Step, TaskRequest
     from functions.host.blobs import Blobs
     from functions.host.deployed import Deployed
+    from functions.host.ledger.rows.approval import Assignee
     from functions.host.ledger.rows.fork import ForkRow
     from functions.host.ledger.rows.listen import Subscription
     from functions.host.states import States
@@ -104,6 +105,7 @@ async def transition(step: Step, about: Settled, blobs: Blobs, states: States) -
         children=tuple([row for each in made for row in each.children]),
         child_end=await ends.child_end(status, about, blobs) if ended and run.awaited else None,
         subscriptions=tuple([row for each in made for row in each.subscriptions]),
+        assignees=tuple([row for each in made for row in each.assignees]),
         consumed=tuple((each.listener, each.event) for each in step.consumed),
         deaf=step.deaf,
         keeps=state.keeps,
@@ -118,6 +120,7 @@ class _Made:
     requests: Sequence[TaskRow]
     timers: Sequence[TaskRow]
     subscriptions: Sequence[Subscription]
+    assignees: Sequence[Assignee]
     outbox: Sequence[Outgoing]
     row: ScopeRow | None
     children: Sequence[TaskRow]
@@ -150,6 +153,7 @@ async def _made(step: Step, about: Settled, scope: str, blobs: Blobs) -> AsyncIt
             *[row async for row in approval_rows(step, about, scope, blobs)],
         ],
         [subscription(each, run, scope) for each in step.subscriptions],
+        [row for each in step.approvals for row in assignees(each, run)],
         [await _outgoing(emission, run, blobs) for emission in step.emissions],
         row,
         [await _starting(child, about, scope, blobs) for child in step.children],

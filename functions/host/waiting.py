@@ -9,14 +9,15 @@ import orjson
 
 from events.flow.advance.tasks.listen import listener
 from events.flow.listening import correlation, shape_of
+from functions.host.ledger.rows.approval import Assignee
 from functions.host.ledger.rows.listen import Subscription
 from functions.host.ledger.rows.task import NEVER, TaskState
 from functions.host.ledger.toolless import toolless
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
-    from events.flow.steps import Step, TimerRequest
+    from events.flow.steps import ApprovalRequest, Step, TimerRequest
     from events.flow.steps import Subscription as Listening
     from functions.host.blobs import Blobs
     from functions.host.ledger.rows.run import RunRow
@@ -59,6 +60,13 @@ async def approval_rows(
         row = _waits(each.instance, each.reference, about, scope, due=NEVER)
         packed = await blobs.pack(each.form, about.run.id)
         yield replace(row, state=TaskState.ASKING, input=packed)
+
+
+def assignees(each: ApprovalRequest, run: RunRow) -> Iterator[Assignee]:
+    """Yield whom an approval asks, at first and from each step of its escalation on."""
+    for step, names in enumerate([each.form["assignees"], *each.form["escalation"]]):
+        for name in names or [""]:
+            yield Assignee(run.id, each.instance, step, name)
 
 
 def subscription(each: Listening, run: RunRow, scope: str) -> Subscription:

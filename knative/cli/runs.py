@@ -58,7 +58,9 @@ def run(
 
 def runs(
     flow: Annotated[str | None, typer.Option(help="Only runs of NAMESPACE/NAME.")] = None,
-    status: Annotated[str | None, typer.Option(help="Only runs in this state.")] = None,
+    status: Annotated[
+        str | None, typer.Option(help="Only runs in this state, such as waiting.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
     json: options.Json = False,
 ) -> None:
@@ -73,7 +75,7 @@ def runs(
         [
             each["id"],
             each.get("flow"),
-            phase(each),
+            each["status"],
             each.get("startedAt"),
             each.get("endedAt"),
             (each.get("parent") or {}).get("run"),
@@ -81,12 +83,6 @@ def runs(
         for each in found["runs"]
     ]
     table(columns, rows, "no runs")
-
-
-def phase(run: dict[str, Any]) -> str:
-    """Return a run's status for people: `waiting` where it runs, but people are asked first."""
-    waits = run["status"] == "running" and run.get("approvals")
-    return "waiting" if waits else str(run["status"])
 
 
 def start(

@@ -10,7 +10,6 @@ from knative.cli.client import FLOW, Platform, segment
 from knative.cli.console import emit, say, table
 from knative.cli.measures import amount, elapsed, milliseconds
 from knative.cli.missing import reasons
-from knative.cli.runs import phase
 from knative.cli.tree import COLUMNS, lines
 
 Run = Annotated[str, typer.Argument(help="The run's id.", show_default=False)]
@@ -31,7 +30,7 @@ def _print(found: dict[str, Any], why: dict[str, str]) -> None:
     run = found["run"]
     began = str(run.get("startedAt") or "")
     took = elapsed(began, str(run.get("endedAt") or ""))
-    say(f"{run['id']}  {run['flow']}  {phase(run)}" + (f" in {took}" if took else ""))
+    say(f"{run['id']}  {run['flow']}  {run['status']}" + (f" in {took}" if took else ""))
     if parent := run.get("parent"):
         say(f"started by run {parent['run']} at {parent['instance']}")
     if run.get("redriveOf"):

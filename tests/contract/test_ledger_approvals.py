@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from functions.host.ledger.inbox import hearing
+from functions.host.ledger.rows.approval import Assignee
 from functions.host.ledger.rows.history import Entry
 from functions.host.ledger.rows.listen import Subscription
 from functions.host.ledger.rows.run import RunStatus
@@ -88,7 +89,7 @@ async def test_nobody_answers_what_is_over(ledger: Ledger) -> None:
     """A run that was cancelled takes no answer; a suspended one keeps it until it is resumed."""
     await ledger.open(run(), began())
     await ledger.suspend("r1", NOW)
-    assert len(await ledger.asking((0.0, "", ""), 9)) == 1
+    assert len(await ledger.asking(None, (0.0, "", ""), 9)) == 1
     assert await answered(ledger, "ann")
     assert await ledger.overdue(1e12, 9) == []
     await ledger.resume("r1", NOW + 1)
@@ -96,7 +97,7 @@ async def test_nobody_answers_what_is_over(ledger: Ledger) -> None:
     await ledger.open(run("r2"), began("r2"))
     await ledger.cancel("r2", NOW)
     assert not await answered(ledger, "ann", "r2")
-    assert await ledger.asking((0.0, "", ""), 9) == []
+    assert await ledger.asking(None, (0.0, "", ""), 9) == []
 
 
 async def test_what_is_asked_is_found(ledger: Ledger) -> None:
@@ -106,9 +107,45 @@ async def test_what_is_asked_is_found(ledger: Ledger) -> None:
         child = replace(run(name), parent=parent or None, awaited=awaited, status=RunStatus.RUNNING)
         await ledger.open(child, began(name, NOW - age))
     pages, after = [], (0.0, "", "")
-    while page := await ledger.asking(after, 3):
+    while page := await ledger.asking(None, after, 3):
         pages.append([work.run.id for work in page])
         after = page[-1].task.requested_at, page[-1].task.run, page[-1].task.instance
     assert pages == [["r4", "r3", "r2"], ["r1"]]
     found = {(top, work.run.id) for top, work in await ledger.asking_below(["r1", "r3"])}
     assert found == {("r1", "r3"), ("r3", "r3"), ("r1", "r2"), ("r1", "r1")}
+
+
+async def test_who_may_answer_is_asked_for(ledger: Ledger) -> None:
+    """In whole pages: those whom the present step of the escalation names, and anybody's."""
+    steps = [f"{ASKED}~escalation#{number}" for number in (1, 2)]
+    who = ("a0", 0, "ann"), ("a1", 0, "tom"), ("a2", 0, "ann"), ("a2", 1, "eve"), ("a2", 2, "tom")
+    named = [Assignee(run_id, ASKED, step, name) for run_id, step, name in (*who, ("a3", 0, ""))]
+    for age, run_id in enumerate(("a0", "a1", "a2", "a3")):
+        timers = [timer(step, run=run_id) for step in steps if run_id == "a2"]
+        begun = replace(
+            began(run_id, NOW + age),
+            timers=(asking(run_id, NOW + age), *timers),
+            assignees=tuple(each for each in named if each.run == run_id),
+        )
+        await ledger.open(run(run_id), begun)
+
+    async def asked(*names: str, limit: int = 9, after: float = 0.0) -> list[str]:
+        found = await ledger.asking(names, (after, "", ""), limit)
+        below = await ledger.asking_below(["a0", "a1", "a2", "a3"], names)
+        if limit == 9 and not after:
+            assert [work for _, work in below] == found
+        return [work.run.id for work in found]
+
+    assert await asked("ann") == ["a0", "a2", "a3"]
+    assert await asked("ann", limit=2) == ["a0", "a2"]
+    assert await asked("ann", after=NOW + 2.5) == ["a3"]
+    assert await asked("eve", "tom") == ["a1", "a3"]
+    assert await asked() == ["a3"]
+    for number, (step, name, gone) in enumerate(
+        zip(steps, ("eve", "tom"), ("ann", "eve"), strict=True)
+    ):
+        [fired] = [each for each in await ledger.tasks("a2") if each.instance == step]
+        moved = Transition("a2", "", number + 1, "{}", NOW, step, fired.token)
+        assert await ledger.transit(moved)
+        assert "a2" in await asked(name)
+        assert "a2" not in await asked(gone)

@@ -66,6 +66,8 @@ async def test_a_person_is_asked_and_answers(platform: LocalPlatform) -> None:
     assert (asked["assignees"], asked["state"], asked["due"]) == (["ann", "board"], "open", None)
     _, mine = await platform.api("GET", "/approvals", params={"assignee": "ann"})
     _, others = await platform.api("GET", "/approvals", params={"assignee": "tom"})
+    _, after = await platform.api("GET", "/approvals", params={"after": asked["id"], "run": run})
+    assert after["approvals"] == []
     assert ([each["id"] for each in mine["approvals"]], others["approvals"]) == ([asked["id"]], [])
 
     for attempt in ("/approvals", "/flows/ear/pay"):
@@ -76,7 +78,7 @@ async def test_a_person_is_asked_and_answers(platform: LocalPlatform) -> None:
     status, said = await answered(platform, asked["id"], {"ok": True}, "tom")
     assert (status, "for ann, board" in said["detail"]) == (403, True)
     _, shown = await platform.api("GET", f"/runs/{run}")
-    assert (shown["status"], shown["approvals"][0]["id"]) == ("running", asked["id"])
+    assert (shown["status"], shown["approvals"][0]["id"]) == ("waiting", asked["id"])
 
     status, said = await answered(platform, asked["id"], {"ok": True}, "tom", groups=["board"])
     assert (status, said["state"], said["by"]) == (200, "answered", "tom")

@@ -49,7 +49,7 @@ async def ended(platform: LocalPlatform, run_id: str) -> dict[str, Any]:
     async def over() -> bool:
         status, run = await platform.api("GET", f"/runs/{run_id}")
         seen.update(run)
-        return status == 200 and run["status"] not in {"running", "pending", "suspended"}
+        return status == 200 and run["status"] not in {"running", "waiting", "suspended"}
 
     await until(over, 40, f"run {run_id} ends")
     return seen
@@ -92,7 +92,7 @@ async def test_an_event_finds_its_run(platform: LocalPlatform) -> None:
         assert await platform.publish(event("paid", 2, order="b")) == 202
     assert (await ended(platform, runs["b"]))["output"] == [{"n": 2, "order": "b"}]
     _, waiting = await platform.api("GET", f"/runs/{runs['a']}")
-    assert waiting["status"] == "running"
+    assert waiting["status"] == "waiting"
     _, told = await platform.api("GET", f"/runs/{runs['b']}/history")
     kinds = [entry["kind"] for entry in told["history"]]
     assert kinds.count("event.heard") == 1

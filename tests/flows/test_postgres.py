@@ -53,7 +53,7 @@ def environment(tools: str, postgres: Postgres) -> dict[str, str]:
 
 async def ended(platform: LocalPlatform, run_id: str) -> bool:
     status, answer = await platform.api("GET", f"/runs/{run_id}")
-    return status == 200 and answer["status"] not in {"running", "pending"}
+    return status == 200 and answer["status"] not in {"running", "waiting"}
 
 
 async def completed(platform: LocalPlatform, number: int, run_id: str) -> None:

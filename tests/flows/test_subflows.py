@@ -112,7 +112,7 @@ async def test_people_steer_a_family(platform: LocalPlatform) -> None:
     await until(parked, 20, "the parent shows the run that it awaits")
     [row] = awaited
     assert (row["task"], row["state"], row["due"]) == ("/do/1/t", "awaiting", None)
-    assert (row["child"]["flow"], row["child"]["status"]) == ("sub/middle:1.0.0", "running")
+    assert (row["child"]["flow"], row["child"]["status"]) == ("sub/middle:1.0.0", "waiting")
     middle = row["child"]["run"]
     nap = (await child_of(platform, middle))["id"]
 
@@ -123,13 +123,17 @@ async def test_people_steer_a_family(platform: LocalPlatform) -> None:
     assert (await shown(platform, middle))["open"][0]["child"]["status"] == "suspended"
     await platform.api("POST", f"/runs/{top}/resume")
     for each in (top, middle, nap):
-        await becomes(platform, each, "running")
+        await becomes(platform, each, "waiting")
+    _, waiting = await platform.api("GET", "/runs?status=waiting&flow=sub/top")
+    _, running = await platform.api("GET", "/runs?status=running&flow=sub/top")
+    assert {each["id"]: each["status"] for each in waiting["runs"]} == {top: "waiting"}
+    assert running["runs"] == []
 
     await platform.api("POST", f"/runs/{nap}/cancel")
     ended = await becomes(platform, top, "faulted")
     assert (ended["error"]["title"], ended["error"]["instance"]) == ("Run cancelled", "/do/1/t")
     [alone_child] = [each for each in ended["children"] if not each["awaited"]]
-    assert alone_child["status"] == "running"
+    assert alone_child["status"] == "waiting"
 
     other = await start(platform, "middle", {"n": 2})
     child = await child_of(platform, other)

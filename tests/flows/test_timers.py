@@ -38,7 +38,7 @@ async def ended(platform: LocalPlatform, run_id: str) -> dict[str, Any]:
     async def over() -> bool:
         status, run = await platform.api("GET", f"/runs/{run_id}")
         seen.update(run)
-        return status == 200 and run["status"] not in {"running", "pending"}
+        return status == 200 and run["status"] not in {"running", "waiting"}
 
     await until(over, 40, f"run {run_id} ends")
     return seen

@@ -19,7 +19,7 @@ APPROVAL = {
     "escalated": 0,
     "suspended": False,
 }
-RUN = {"id": "r1", "flow": "shop/refund:1.0.0", "status": "running", "approvals": [APPROVAL]}
+RUN = {"id": "r1", "flow": "shop/refund:1.0.0", "status": "waiting", "approvals": [APPROVAL]}
 
 
 def test_list_shows_what_and_for_whom(tendril: Any, platform: Any) -> None:
@@ -63,7 +63,7 @@ def test_a_refusal_is_told(tendril: Any, platform: Any) -> None:
 
 
 def test_runs_and_trace_show_who_is_waited_for(tendril: Any, platform: Any) -> None:
-    """A run that people are asked for is waiting, and the trace says how to answer."""
+    """A run's status is shown as it is, and the trace says how to answer."""
     platform.answer("GET /services/flow/runs", {"runs": [RUN]})
     assert "waiting" in tendril("runs").stdout
     totals = {"attempts": 0, "queuedMs": 0, "coldMs": 0, "workMs": 0, "usage": {}}

@@ -14,16 +14,21 @@ if TYPE_CHECKING:
 class Approvals(Protocol):
     """What people are asked: rows that are ASKING, and have what they are shown for input."""
 
-    async def asking(self, after: tuple[float, str, str], limit: int) -> list[Work]:
+    async def asking(
+        self, names: Sequence[str] | None, after: tuple[float, str, str], limit: int
+    ) -> list[Work]:
         """Return what is asked in runs that have not ended, the longest asked first.
 
-        `after` are the time, the run and the instance that the page before ended with.
+        With `names`, only what one of these users and groups may answer now. `after` are the
+        time, the run and the instance that the page before ended with.
         """
 
-    async def asking_below(self, run_ids: Sequence[str]) -> list[tuple[str, Work]]:
+    async def asking_below(
+        self, run_ids: Sequence[str], names: Sequence[str] | None = None
+    ) -> list[tuple[str, Work]]:
         """Return what is asked by runs or by those that they await, at any depth.
 
-        The first of each pair is the one of `run_ids` that waits for it.
+        The first of each pair is the one of `run_ids` that waits for it; `names` as for `asking`.
         """
 
     async def answer(self, asked: TaskRow, hearing: TaskRow, entry: Entry) -> bool:

@@ -46,7 +46,13 @@ class Runs(Protocol):
     async def runs(
         self, *, flow: tuple[str, str] | None, status: RunStatus | None, limit: int
     ) -> list[RunRow]:
-        """Return runs, the newest first."""
+        """Return runs, the newest first; those that wait by WAITING, and not by RUNNING."""
+
+    async def waiting(self, run_ids: Sequence[str]) -> set[str]:
+        """Return those of the runs that are running, but have nothing out that is to be done now.
+
+        All that they have out, or runs that they await, waits for a time, an event or people.
+        """
 
     async def ended(self, run_ids: Sequence[str]) -> list[str]:
         """Return those of the runs that completed, faulted or were cancelled."""

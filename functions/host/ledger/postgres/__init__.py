@@ -24,6 +24,7 @@ from functions.host.ledger.postgres import (
     outbox,
     parcels,
     parts,
+    phases,
     retention,
     runs,
     tasks,
@@ -125,7 +126,10 @@ class PostgresLedger:
     async def runs(
         self, *, flow: tuple[str, str] | None, status: RunStatus | None, limit: int
     ) -> list[RunRow]:
-        return await self._read(lambda db: runs.listed(db, flow, status, limit))
+        return await self._read(lambda db: phases.listed(db, flow, status, limit))
+
+    async def waiting(self, run_ids: Sequence[str]) -> set[str]:
+        return await self._read(lambda db: phases.waiting(db, run_ids))
 
     async def ended(self, run_ids: Sequence[str]) -> list[str]:
         return await self._read(lambda db: runs.ended(db, run_ids))
@@ -275,11 +279,15 @@ class PostgresLedger:
     async def deleted(self, given_up: Sequence[str]) -> None:
         await self._write(lambda db: parcels.deleted(db, given_up))
 
-    async def asking(self, after: tuple[float, str, str], limit: int) -> list[Work]:
-        return await self._read(lambda db: approvals.asking(db, after, limit))
+    async def asking(
+        self, names: Sequence[str] | None, after: tuple[float, str, str], limit: int
+    ) -> list[Work]:
+        return await self._read(lambda db: approvals.asking(db, names, after, limit))
 
-    async def asking_below(self, run_ids: Sequence[str]) -> list[tuple[str, Work]]:
-        return await self._read(lambda db: approvals.asking_below(db, run_ids))
+    async def asking_below(
+        self, run_ids: Sequence[str], names: Sequence[str] | None = None
+    ) -> list[tuple[str, Work]]:
+        return await self._read(lambda db: approvals.asking_below(db, run_ids, names))
 
     async def answer(self, asked: TaskRow, hearing: TaskRow, entry: Entry) -> bool:
         return await self._write(lambda db: approvals.answer(db, asked, hearing, entry))

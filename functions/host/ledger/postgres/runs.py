@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from functions.host.ledger.postgres import (
+    approvals,
     budgets,
     forks,
     kin,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from functions.host.ledger.postgres.connections import Database
     from functions.host.ledger.rows.transition import Transition
 
-_COLUMNS: Final = ", ".join(RUN)
+COLUMNS: Final = ", ".join(RUN)
 _MARKS: Final = ", ".join(["%s"] * len(RUN))
 _STATUS: Final = RUN.index("status")
 _ERROR: Final = RUN.index("error")
@@ -56,7 +57,7 @@ async def hold(db: Database, run_id: str) -> None:
 
 async def by_id(db: Database, run_id: str) -> RunRow | None:
     """Return a run."""
-    found = await db.execute(f"SELECT {_COLUMNS} FROM runs WHERE id = %s", (run_id,))  # noqa: S608
+    found = await db.execute(f"SELECT {COLUMNS} FROM runs WHERE id = %s", (run_id,))  # noqa: S608
     row = await found.fetchone()
     return read(row) if row else None
 
@@ -64,23 +65,8 @@ async def by_id(db: Database, run_id: str) -> RunRow | None:
 async def children(db: Database, run_id: str) -> list[RunRow]:
     """Return the runs that a run started."""
     found = await db.execute(
-        f"SELECT {_COLUMNS} FROM runs WHERE parent = %s ORDER BY started_at, id",  # noqa: S608
+        f"SELECT {COLUMNS} FROM runs WHERE parent = %s ORDER BY started_at, id",  # noqa: S608
         (run_id,),
-    )
-    return [read(row) for row in await found.fetchall()]
-
-
-async def listed(
-    db: Database, flow: tuple[str, str] | None, status: RunStatus | None, limit: int
-) -> list[RunRow]:
-    """Return runs, the newest first."""
-    namespace, name = flow or (None, None)
-    found = await db.execute(
-        f"SELECT {_COLUMNS} FROM runs WHERE (%(namespace)s::text IS NULL "  # noqa: S608 - constant
-        "OR (namespace = %(namespace)s AND name = %(name)s)) "
-        "AND (%(status)s::text IS NULL OR status = %(status)s) "
-        "ORDER BY started_at DESC, id LIMIT %(limit)s",
-        {"namespace": namespace, "name": name, "status": status, "limit": limit},
     )
     return [read(row) for row in await found.fetchall()]
 
@@ -125,7 +111,7 @@ async def open_run(db: Database, run: RunRow, first: Transition) -> tuple[RunRow
     values = list(_values(run))
     values[_ERROR] = _json(run.error) if run.error else None
     inserted = await db.execute(
-        f"INSERT INTO runs ({_COLUMNS}) VALUES ({_MARKS}) "  # noqa: S608 - constants
+        f"INSERT INTO runs ({COLUMNS}) VALUES ({_MARKS}) "  # noqa: S608 - constants
         "ON CONFLICT DO NOTHING RETURNING id",
         values,
     )
@@ -178,6 +164,7 @@ async def _apply(db: Database, step: Transition) -> None:
         if step.join is None or step.join.output is not None:
             await listens.end(db, step.run, step.deaf)
     await listens.begin(db, step)
+    await approvals.begin(db, step)
     rows = (*step.requests, *step.timers, *step.children, *step.turns)
     await tasks.insert(db, rows)
     await outbox.post(db, step.run, step.outbox, step.at)

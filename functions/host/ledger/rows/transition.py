@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from functions.host.ledger.rows.approval import Assignee
     from functions.host.ledger.rows.budget import Budget, Charge
     from functions.host.ledger.rows.fork import ForkRow, Join, ScopeRow
     from functions.host.ledger.rows.history import Entry
@@ -67,6 +68,8 @@ class Transition:
     """When the run is awaited and has ended."""
     subscriptions: tuple[Subscription, ...] = ()
     """What listens that this begins are found by; their rows are among the timers."""
+    assignees: tuple[Assignee, ...] = ()
+    """Whom the approvals that this begins ask; their rows are among the timers."""
     consumed: tuple[tuple[str, str], ...] = ()
     """Listeners, each with the event that it consumes and is not told of again."""
     deaf: tuple[str, ...] = ()

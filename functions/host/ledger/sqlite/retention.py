@@ -27,7 +27,7 @@ _HEARD: Final = (
 """Notes with an event itself that it was heard, where nobody waits for it as one of a set."""
 _DETAILS: Final = (
     "tasks", "scopes", "parts", "forks", "history", "letters", "subscriptions", "consumed",
-    "reservations",
+    "reservations", "assignees",
 )  # fmt: skip
 
 

@@ -9,7 +9,17 @@ import orjson
 
 from functions.host.ledger.rows.history import Entry
 from functions.host.ledger.rows.run import RunRow, RunStatus
-from functions.host.ledger.sqlite import budgets, forks, kin, letters, listens, outbox, parts, tasks
+from functions.host.ledger.sqlite import (
+    approvals,
+    budgets,
+    forks,
+    kin,
+    letters,
+    listens,
+    outbox,
+    parts,
+    tasks,
+)
 from functions.host.ledger.sqlite.schema import RUN
 
 if TYPE_CHECKING:
@@ -44,19 +54,6 @@ def children(db: sqlite3.Connection, run_id: str) -> list[RunRow]:
     rows = db.execute(
         f"SELECT {COLUMNS} FROM runs WHERE parent = ? ORDER BY started_at, id",  # noqa: S608
         (run_id,),
-    ).fetchall()
-    return [read(row) for row in rows]
-
-
-def listed(
-    db: sqlite3.Connection, flow: tuple[str, str] | None, status: RunStatus | None, limit: int
-) -> list[RunRow]:
-    """Return runs, the newest first."""
-    namespace, name = flow or (None, None)
-    rows = db.execute(
-        f"SELECT {COLUMNS} FROM runs WHERE (?1 IS NULL OR (namespace = ?1 AND name = ?2)) "  # noqa: S608
-        "AND (?3 IS NULL OR status = ?3) ORDER BY started_at DESC LIMIT ?4",
-        (namespace, name, status, limit),
     ).fetchall()
     return [read(row) for row in rows]
 
@@ -149,6 +146,7 @@ def _apply(db: sqlite3.Connection, step: Transition) -> None:
         if step.join is None or step.join.output is not None:
             listens.end(db, step.run, step.deaf)
     listens.begin(db, step)
+    approvals.begin(db, step)
     rows = (*step.requests, *step.timers, *step.children, *step.turns)
     tasks.insert(db, rows)
     outbox.post(db, step.run, step.outbox, step.at)

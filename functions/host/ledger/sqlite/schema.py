@@ -163,6 +163,11 @@ CREATE INDEX parcels_given_up ON parcels (parcel) WHERE given_up = 1;
 CREATE TABLE holders (holder TEXT, parcel TEXT, PRIMARY KEY (holder, parcel)) WITHOUT ROWID;
 CREATE INDEX holders_by_parcel ON holders (parcel);
 """
+_ASSIGNEES: Final = """
+CREATE TABLE assignees (
+    run TEXT, instance TEXT, step INTEGER, name TEXT, PRIMARY KEY (run, instance, step, name)
+    ) WITHOUT ROWID;
+"""
 _MIGRATIONS: Final = (
     _TABLES,
     _SCHEDULES,
@@ -181,6 +186,7 @@ _MIGRATIONS: Final = (
     _APPROVALS,
     _GATHERING,
     _PARCELS,
+    _ASSIGNEES,
 )
 """What makes each version from the one before, version 1 first."""
 VERSION: Final = len(_MIGRATIONS)
