@@ -18,7 +18,7 @@ from events.vocabulary import approval_id, read_approval
 from functions.flow.approval_views import ApprovalDetail, ApprovalView
 from functions.flow.moments import moment
 from functions.host.faults import Refused
-from functions.host.ledger.inbox import hearing
+from functions.host.ledger.hearing import hearing
 from functions.host.ledger.rows.history import Entry
 from functions.host.ledger.rows.listen import Subscription
 from functions.host.ledger.rows.run import RunStatus

@@ -18,8 +18,8 @@ from events.flow.starters import Passing, correlated, gathers_until, input_of, p
 from events.vocabulary import identify
 from functions.flow import inbox
 from functions.flow.starting import start
-from functions.host.ledger.gathering import Look, Member
-from functions.host.ledger.rows.listen import Arrival, Gathered, Part
+from functions.host.ledger.rows.gathering import Gathered, Look, Member, Part
+from functions.host.ledger.rows.listen import Arrival
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from functions.host.assembly import Platform
     from functions.host.deployed import Deployed
     from functions.host.emitting import Opened
-    from functions.host.ledger.gathering import Waiting
     from functions.host.ledger.rows.flow import Door
+    from functions.host.ledger.rows.gathering import Waiting
     from functions.host.ledger.rows.run import RunRow
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ import orjson
 from events.flow.listening import Shape, correlation_of
 from events.vocabulary import event_key, identify
 from functions.host.emitting import NOTHING, Opened
-from functions.host.ledger.inbox import listen_of
+from functions.host.ledger.hearing import listen_of
 from functions.host.ledger.parcels import ROOM, parcel_name
 from functions.host.ledger.rows.listen import Arrival
 from functions.host.outcomes import Outcome
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from functions.host.assembly import Platform
-    from functions.host.ledger.gathering import Member
-    from functions.host.ledger.rows.listen import Gathered, Part
+    from functions.host.ledger.rows.gathering import Gathered, Member, Part
 
 Json = Any
 _PAGE: Final = 500

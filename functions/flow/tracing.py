@@ -14,7 +14,7 @@ from events.vocabulary import event_key, hop_id
 from functions.flow.attempts import attempts, completed
 from functions.flow.moments import moment
 from functions.flow.trace_views import HopView, MissingView, TotalsView
-from functions.host.ledger.inbox import listen_of
+from functions.host.ledger.hearing import listen_of
 from functions.host.ledger.rows.task import WORKFLOW, TaskState
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from events.errors import ErrorType, Problem, RetryableError, TendrilError
 from events.flow.steps import EventHeard, TaskCompleted, TaskFaulted
-from functions.host.ledger.inbox import listen_of
+from functions.host.ledger.hearing import listen_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from functions.host.ledger.inbox import hearing
+from functions.host.ledger.hearing import hearing
 from functions.host.ledger.rows.approval import Assignee
 from functions.host.ledger.rows.history import Entry
 from functions.host.ledger.rows.listen import Subscription

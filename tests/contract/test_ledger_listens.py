@@ -10,11 +10,11 @@ import pytest
 
 from events.flow.listening import Shape
 from functions.host.ledger import open_ledger
-from functions.host.ledger.gathering import Look, Member
 from functions.host.ledger.rows.fork import ForkRow, ScopeRow
+from functions.host.ledger.rows.gathering import Gathered, Look, Member, Part
 from functions.host.ledger.rows.history import Entry
 from functions.host.ledger.rows.letter import Letter, LetterStatus
-from functions.host.ledger.rows.listen import Arrival, Gathered, Part, Subscription
+from functions.host.ledger.rows.listen import Arrival, Subscription
 from functions.host.ledger.rows.run import RunStatus
 from functions.host.ledger.rows.task import TaskRow, TaskState
 from functions.host.ledger.rows.transition import Transition

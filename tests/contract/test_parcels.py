@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from functions.host.ledger import LedgerUnavailable
-from functions.host.ledger.gathering import Look, Member
-from functions.host.ledger.rows.listen import Arrival, Gathered, Part
+from functions.host.ledger.rows.gathering import Gathered, Look, Member, Part
+from functions.host.ledger.rows.listen import Arrival
 from functions.host.ledger.rows.run import RunStatus
 from tests.contract.test_ledger import NOW, run
 from tests.contract.test_ledger_listens import KEY, LISTEN, began, listen

@@ -1,47 +1,26 @@
-"""Events that a flow gathers until something holds, as the ledger keeps them."""
+"""When events of the inbox make a set; pure, so the same over every implementation."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from events.vocabulary import identify
+from functions.host.ledger.rows.gathering import Gathered
+
 if TYPE_CHECKING:
-    from functions.host.ledger.rows.listen import Gathered
+    from collections.abc import Sequence
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
-    """An event as one of those that are gathered until something holds."""
+def gathered(digest: str, waiting: Sequence[Sequence[tuple[str, str]]]) -> Gathered | None:
+    """Return the set that the events make which wait for each filter, the earliest first.
 
-    digest: str
-    correlation: str
-    """These two are the gathering: a flow's version, and what all of its events have in common."""
-    filters: tuple[int, ...]
-    """The doors that it passed, by their number."""
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """An event that is gathered."""
-
-    event: str
-    outcome: str
-    """As in `Arrival`."""
-    filters: tuple[int, ...]
-    looked: bool
-    """Whether the gathering was looked at since it came, and not whole with it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What came of looking at a gathering."""
-
-    digest: str
-    correlation: str
-    events: tuple[str, ...]
-    """Those that were looked at."""
-    at: float
-    spent: tuple[str, ...] = ()
-    """Those of them that are gathered no more."""
-    made: Gathered | None = None
-    """The set that was whole."""
+    `waiting` has an event's identity and its outcome. None where a filter has no event of its own.
+    """
+    chosen: dict[str, str] = {}
+    for events in waiting:
+        own = next((each for each in events if each[0] not in chosen), None)
+        if own is None:
+            return None
+        chosen[own[0]] = own[1]
+    name = identify("gathered", digest, *chosen)
+    return Gathered(name, digest, tuple(chosen.values()), tuple(chosen))

@@ -13,6 +13,7 @@ from functions.host.ledger.port.approvals import Approvals
 from functions.host.ledger.port.budgets import Budgets
 from functions.host.ledger.port.chronicle import Chronicle
 from functions.host.ledger.port.flows import Flows
+from functions.host.ledger.port.gatherings import Gatherings
 from functions.host.ledger.port.letters import Letters
 from functions.host.ledger.port.listens import Listens
 from functions.host.ledger.port.outbox import Outbox
@@ -34,6 +35,7 @@ class Ledger(
     Budgets,
     Listens,
     Parcels,
+    Gatherings,
     Approvals,
     Letters,
     Outbox,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from functions.host.ledger.gathering import Look, Waiting
-    from functions.host.ledger.rows.listen import Arrival, Gathered, Kept
+    from functions.host.ledger.rows.gathering import Gathered
+    from functions.host.ledger.rows.listen import Arrival, Kept
     from functions.host.ledger.rows.task import TaskRow
 
 
@@ -25,25 +25,6 @@ class Listens(Protocol):
         Each event is in one set of a flow at most: the earliest of those that correlate.
         LedgerUnavailable also where its parcel was given up: then it has to be delivered again.
         """
-
-    async def gathering(self, digest: str, correlation: str) -> list[Waiting]:
-        """Return the events that are gathered, in the order in which they were received."""
-
-    async def unlooked(self, before: float) -> list[tuple[str, str]]:
-        """Return gatherings with events that came before a time and were not looked at."""
-
-    async def gather(self, look: Look) -> bool:
-        """Write what came of looking at a gathering; False where it is not what was looked at.
-
-        What is left when events were taken out has not been looked at, and neither has anything
-        of a flow's version that is not the newest.
-        """
-
-    async def gathered(self, before: float) -> list[Gathered]:
-        """Return sets that were whole before a time, and whose run was not started."""
-
-    async def started(self, gathered: Gathered) -> None:
-        """Note that the run of a set is started."""
 
     async def deliver(
         self, arrival: Arrival, key: tuple[str, str], after: tuple[str, str], limit: int

@@ -38,14 +38,14 @@ if TYPE_CHECKING:
     from events.flow.listening import Shape
     from events.vocabulary import Hop
     from functions.host.ledger.claims import Claim
-    from functions.host.ledger.gathering import Look, Waiting
     from functions.host.ledger.port.flows import Deployed
     from functions.host.ledger.postgres.connections import Database
     from functions.host.ledger.rows.budget import Budget, Charge, Reserved, Spend
     from functions.host.ledger.rows.flow import Door, FlowRow, Schedule
+    from functions.host.ledger.rows.gathering import Gathered, Look, Waiting
     from functions.host.ledger.rows.history import Bookmark, Entry, Line
     from functions.host.ledger.rows.letter import Letter, LetterStatus
-    from functions.host.ledger.rows.listen import Arrival, Gathered, Kept
+    from functions.host.ledger.rows.listen import Arrival, Kept
     from functions.host.ledger.rows.outbox import Outgoing
     from functions.host.ledger.rows.run import RunRow, RunStatus
     from functions.host.ledger.rows.task import TaskRow, Work

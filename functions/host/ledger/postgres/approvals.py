@@ -6,7 +6,7 @@ from dataclasses import astuple
 from typing import TYPE_CHECKING, Final
 
 from events.flow.advance.timers import ESCALATION
-from functions.host.ledger.inbox import bounds
+from functions.host.ledger.hearing import bounds
 from functions.host.ledger.postgres import runs, tasks
 from functions.host.ledger.postgres.schema import RUN, TASK
 from functions.host.ledger.rows.task import Work

@@ -11,20 +11,19 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from functions.host.ledger.gathering import Waiting
-from functions.host.ledger.inbox import gathered
+from functions.host.ledger.gathering import gathered
 from functions.host.ledger.parcels import GONE, member_name
 from functions.host.ledger.port import LedgerUnavailable
 from functions.host.ledger.postgres import parcels
 from functions.host.ledger.postgres.schema import LOCK
-from functions.host.ledger.rows.listen import Gathered
+from functions.host.ledger.rows.gathering import Gathered, Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from functions.host.ledger.gathering import Look
     from functions.host.ledger.postgres.connections import Database
-    from functions.host.ledger.rows.listen import Arrival, Part
+    from functions.host.ledger.rows.gathering import Look, Part
+    from functions.host.ledger.rows.listen import Arrival
 
 
 async def hold(db: Database, digests: Iterable[str]) -> None:

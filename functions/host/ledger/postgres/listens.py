@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from events.flow.listening import Shape
-from functions.host.ledger.inbox import bounds, hearing
+from functions.host.ledger.hearing import bounds, hearing
 from functions.host.ledger.parcels import GONE
 from functions.host.ledger.port import LedgerUnavailable
 from functions.host.ledger.postgres import gatherings, parcels, runs, tasks
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from functions.host.ledger.postgres.connections import Database
-    from functions.host.ledger.rows.listen import Arrival, Gathered
+    from functions.host.ledger.rows.gathering import Gathered
+    from functions.host.ledger.rows.listen import Arrival
     from functions.host.ledger.rows.task import TaskRow
     from functions.host.ledger.rows.transition import Transition
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from functions.host.ledger.gathering import Member
+    from functions.host.ledger.rows.gathering import Member, Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,36 +40,6 @@ class Arrival:
     """Whether it has started a run by itself."""
     parts: tuple[Part, ...] = ()
     members: tuple[Member, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """An event as one of several that start a run together."""
-
-    digest: str
-    number: int
-    of: int
-    """Of the door that it passed."""
-    correlation: str
-    """What the others of its set must have too."""
-
-    @property
-    def shape(self) -> str:
-        """What the inbox has it under."""
-        return f"{self.digest}/{self.number}"
-
-
-@dataclass(frozen=True, slots=True)
-class Gathered:
-    """A whole set of events, whose run is to be started."""
-
-    id: str
-    """The same for the same events."""
-    digest: str
-    outcomes: tuple[str, ...]
-    """The events, as in `Arrival.outcome`, in the order of the run's input."""
-    events: tuple[str, ...] = ()
-    """Their identities; not stored."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from events.flow.advance.timers import ESCALATION
-from functions.host.ledger.inbox import bounds
+from functions.host.ledger.hearing import bounds
 from functions.host.ledger.rows.task import Work
 from functions.host.ledger.sqlite import runs, tasks
 from functions.host.ledger.sqlite.schema import RUN, TASK

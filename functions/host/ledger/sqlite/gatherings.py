@@ -10,18 +10,17 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from functions.host.ledger.gathering import Waiting
-from functions.host.ledger.inbox import gathered
+from functions.host.ledger.gathering import gathered
 from functions.host.ledger.parcels import GONE, member_name
 from functions.host.ledger.port import LedgerUnavailable
-from functions.host.ledger.rows.listen import Gathered
+from functions.host.ledger.rows.gathering import Gathered, Waiting
 from functions.host.ledger.sqlite import parcels
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from functions.host.ledger.gathering import Look
-    from functions.host.ledger.rows.listen import Arrival, Part
+    from functions.host.ledger.rows.gathering import Look, Part
+    from functions.host.ledger.rows.listen import Arrival
 
 
 def gather(db: sqlite3.Connection, part: Part, at: float) -> Gathered | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from events.flow.listening import Shape
-from functions.host.ledger.inbox import bounds, hearing
+from functions.host.ledger.hearing import bounds, hearing
 from functions.host.ledger.parcels import GONE
 from functions.host.ledger.port import LedgerUnavailable
 from functions.host.ledger.rows.listen import Kept, Subscription
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from functions.host.ledger.rows.listen import Arrival, Gathered
+    from functions.host.ledger.rows.gathering import Gathered
+    from functions.host.ledger.rows.listen import Arrival
     from functions.host.ledger.rows.task import TaskRow
     from functions.host.ledger.rows.transition import Transition
 
