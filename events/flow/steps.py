@@ -1,4 +1,4 @@
-"""What goes into `advance` and what comes out: signals, steps and their effects, all data.
+"""What `advance` knows of a run beside its signal, and the step that comes out; all data.
 
 The host turns a Step into ledger rows and events in one compare-and-set; nothing in here
 does I/O. The scope state is opaque JSON to everyone but `advance`.
@@ -9,15 +9,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from events.errors import ErrorType, ToolError
-from events.flow.late import MEMBER
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from events.errors import Problem
-    from events.flow.late import Late
+    from events.flow.effects import (
+        ApprovalRequest,
+        ChildRequest,
+        Consumption,
+        EventEmission,
+        Subscription,
+        TaskRequest,
+        TimerRequest,
+    )
 
 MACHINE: Final = 1
 """The state machine's version: a run is pinned to it, and a host that knows another refuses."""
@@ -58,163 +63,6 @@ class Facts:
     """The transition's recorded time; jq's `now` too."""
     around: Surroundings | None = None
     """Of the fork that the scope is a branch of; None in the flow's own scope."""
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """The run's first signal; the raw input is in Facts."""
-
-
-@dataclass(frozen=True, slots=True)
-class TaskCompleted:
-    """A requested task's result arrived: `output` is its raw output."""
-
-    instance: str
-    output: Json
-
-
-@dataclass(frozen=True, slots=True)
-class TaskFaulted:
-    """A requested task ended in a terminal error."""
-
-    instance: str
-    problem: Problem
-
-
-@dataclass(frozen=True, slots=True)
-class TimerFired:
-    """A requested timer is due."""
-
-    instance: str
-
-
-@dataclass(frozen=True, slots=True)
-class EventHeard:
-    """An event came that may be one that a listen waits for; the listen decides."""
-
-    instance: str
-    """Of the listen."""
-    event: dict[str, Json]
-    """Its attributes, and its payload as `data` (`data_base64` where it is binary)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """A dormant branch may begin: another one has ended."""
-
-    instance: str
-
-
-Signal = Start | TaskCompleted | TaskFaulted | TimerFired | EventHeard | Turn
-
-
-@dataclass(frozen=True, slots=True)
-class TaskRequest:
-    """An effect: ask a tool to do one task instance."""
-
-    instance: str
-    """The task reference plus its visit, for instance `/do/1/ask#3`: unique in the run."""
-    reference: str
-    """The DSL's task reference, a JSON pointer such as `/do/1/ask`."""
-    function: str
-    """The function's name in the catalog, for instance `llm`."""
-    version: str
-    """The catalog version asked for: full semver, or a prefix of it such as `1.0` or `1`; the
-    host resolved it when the flow was deployed."""
-    input: Json
-    """The resolved `with`; the expressions that are left to the host stand in it as written."""
-    late: Late | None = None
-    """What the host must evaluate before the call."""
-
-    def payload(self) -> Json:
-        """Return the input as it travels: with what is left as a member that no data can forge."""
-        if isinstance(self.input, dict) and MEMBER in self.input:
-            detail = f"'{MEMBER}' is no name for an argument; choose another"
-            raise ToolError(detail, type=ErrorType.CONFIGURATION)
-        return self.input if self.late is None else self.input | {MEMBER: self.late.to_json()}
-
-
-@dataclass(frozen=True, slots=True)
-class TimerRequest:
-    """An effect: signal the scope at a time, unless the timer is closed before."""
-
-    instance: str
-    """The task instance that waits, or the instance and what of it is timed, as in
-    `/do/1/ask#3~timeout`: unique in the run. The flow's own is `~timeout`."""
-    reference: str
-    due: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Subscription:
-    """An effect: tell the scope of every event that may pass a filter, until it is closed.
-
-    An event that passes several filters of one listen is told once.
-    """
-
-    instance: str
-    """The task instance that listens."""
-    reference: str
-    filter: dict[str, Json]
-    """As the flow has it; its `with` is empty where every event is meant."""
-    expected: dict[str, Json] = field(default_factory=dict)
-    """The values of the correlation keys that say what they expect."""
-
-    def shown(self) -> dict[str, Json]:
-        """Return what is waited for, for people."""
-        wanted = {"with": self.filter["with"]}
-        return wanted | ({"correlate": self.expected} if self.expected else {})
-
-
-@dataclass(frozen=True, slots=True)
-class Consumption:
-    """An effect: a listener has consumed an event, and is not told of it again."""
-
-    listener: str
-    """The listen task in its scope, whichever visit of it."""
-    event: str
-    """The event's identity, `events.vocabulary.event_key`."""
-
-
-@dataclass(frozen=True, slots=True)
-class ApprovalRequest:
-    """An effect: ask people; the answer is told as an EventHeard of this instance."""
-
-    instance: str
-    """The task instance that listens."""
-    reference: str
-    form: dict[str, Json]
-    """What they are shown, with all expressions resolved: `title`, `description`, `data`, `schema`,
-    `assignees`, `type` (of the event that the answer is), and as `escalation` the assignees of
-    each step, whose timers are `events.flow.advance.timers.escalation`."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChildRequest:
-    """An effect: start a run of another flow.
-
-    Its end is told as TaskCompleted or TaskFaulted of this instance; not awaited, its start is.
-    """
-
-    instance: str
-    reference: str
-    namespace: str
-    name: str
-    version: str
-    """A version of that flow, or `latest`."""
-    input: Json
-    awaited: bool
-
-
-@dataclass(frozen=True, slots=True)
-class EventEmission:
-    """An effect: publish one CloudEvent on the broker."""
-
-    instance: str
-    attributes: dict[str, str | int | bool]
-    """The resolved context attributes; `id` and `time` always set, `specversion` too."""
-    data: Json = None
-    has_data: bool = False
 
 
 @dataclass(frozen=True, slots=True)

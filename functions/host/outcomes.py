@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from events.errors import ErrorType, Problem, RetryableError, TendrilError
-from events.flow.steps import EventHeard, TaskCompleted, TaskFaulted
+from events.flow.signals import EventHeard, TaskCompleted, TaskFaulted
 from functions.host.ledger.hearing import listen_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from events.flow.steps import Signal
+    from events.flow.signals import Signal
     from functions.host.ledger.rows.budget import Spend
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 from events.errors import ErrorType, Problem
 from events.flow.advance import StaleSignal, advance
 from events.flow.budget import NONE, BudgetLimits
-from events.flow.steps import Facts, Running, ScopeFaulted, Start, Step, TimerFired, Turn
+from events.flow.signals import Start, TimerFired, Turn
+from events.flow.steps import Facts, Running, ScopeFaulted, Step
 from functions.host.jq import NotYetError
 from functions.host.metering import budgeted
 from functions.host.transitions import Settled, transition
@@ -20,7 +21,8 @@ from functions.host.transitions import Settled, transition
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from events.flow.steps import Signal, State
+    from events.flow.signals import Signal
+    from events.flow.steps import State
     from events.flow.syntax import Flow
     from functions.host.blobs import Blobs
     from functions.host.deployed import Deployments

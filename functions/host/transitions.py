@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from events.envelope import create, to_structured
-from events.flow.steps import EventEmission, Record, ScopeCompleted, ScopeFaulted
+from events.flow.steps import Record, ScopeCompleted, ScopeFaulted
 from events.vocabulary import digest, hop_id, identify
 from functions.host import ends
 from functions.host.branching import due_turn, fork_row, join_of, prefix
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
     from events.errors import Problem
-    from events.flow.steps import ChildRequest, Step, TaskRequest
+    from events.flow.effects import ChildRequest, EventEmission, TaskRequest
+    from events.flow.steps import Step
     from functions.host.blobs import Blobs
     from functions.host.deployed import Deployed
     from functions.host.ledger.rows.approval import Assignee

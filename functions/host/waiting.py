@@ -17,8 +17,9 @@ from functions.host.ledger.toolless import toolless
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from events.flow.steps import ApprovalRequest, Step, TimerRequest
-    from events.flow.steps import Subscription as Listening
+    from events.flow.effects import ApprovalRequest, TimerRequest
+    from events.flow.effects import Subscription as Listening
+    from events.flow.steps import Step
     from functions.host.blobs import Blobs
     from functions.host.ledger.rows.run import RunRow
     from functions.host.ledger.rows.task import TaskRow

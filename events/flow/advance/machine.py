@@ -23,22 +23,16 @@ from events.flow.advance.refusals import ExhaustedError, StaleSignal
 from events.flow.advance.table import transition
 from events.flow.advance.tasks import listen
 from events.flow.advance.work import Bounds, Work
-from events.flow.steps import (
-    Evaluate,
+from events.flow.signals import (
     EventHeard,
-    Facts,
-    Running,
-    ScopeCompleted,
-    ScopeFaulted,
     Signal,
     Start,
-    State,
-    Step,
     TaskCompleted,
     TaskFaulted,
     TimerFired,
     Turn,
 )
+from events.flow.steps import Evaluate, Facts, Running, ScopeCompleted, ScopeFaulted, State, Step
 from events.flow.syntax.composite import ForkTask
 
 if TYPE_CHECKING:

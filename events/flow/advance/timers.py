@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from events.errors import ErrorType, Problem
-from events.flow.steps import TimerRequest
+from events.flow.effects import TimerRequest
 
 if TYPE_CHECKING:
     from datetime import timedelta

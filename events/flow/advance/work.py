@@ -11,13 +11,9 @@ from events.flow.advance.happenings import Arrived
 from events.flow.advance.refusals import ExhaustedError, UnknownMachine
 from events.flow.steps import (
     MACHINE,
-    ApprovalRequest,
     Branch,
-    ChildRequest,
-    Consumption,
     Dormant,
     Evaluate,
-    EventEmission,
     Facts,
     Fork,
     Record,
@@ -26,14 +22,20 @@ from events.flow.steps import (
     ScopeFaulted,
     State,
     Step,
-    Subscription,
-    TaskRequest,
-    TimerRequest,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from events.flow.effects import (
+        ApprovalRequest,
+        ChildRequest,
+        Consumption,
+        EventEmission,
+        Subscription,
+        TaskRequest,
+        TimerRequest,
+    )
     from events.flow.syntax import Flow
     from events.flow.syntax.base import TaskBase
 

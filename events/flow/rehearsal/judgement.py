@@ -25,9 +25,10 @@ from events.vocabulary import OWN_PREFIX
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from events.flow.effects import ApprovalRequest, EventEmission
     from events.flow.rehearsal.recording import Prompter
     from events.flow.rehearsal.script import Case, Expected
-    from events.flow.steps import ApprovalRequest, Evaluate, EventEmission, ScopeCompleted
+    from events.flow.steps import Evaluate, ScopeCompleted
     from events.flow.syntax import Flow
 
     Status = ScopeCompleted | ScopeFaulted | Running

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from events.flow.catalog import Catalog
+    from events.flow.effects import TaskRequest
     from events.flow.rehearsal.script import Case, Given, Recorded, Tape
     from events.flow.rehearsal.stage import Answer
-    from events.flow.steps import TaskRequest
 
 Json = Any
 

@@ -17,35 +17,34 @@ from events.errors import ErrorType, Problem
 from events.flow.advance import Bounds, advance
 from events.flow.advance.tasks.listen import listener
 from events.flow.approval import answer_event
+from events.flow.signals import (
+    EventHeard,
+    Signal,
+    Start,
+    TaskCompleted,
+    TaskFaulted,
+    TimerFired,
+    Turn,
+)
 from events.flow.steps import (
-    ApprovalRequest,
     Branch,
-    ChildRequest,
     Dormant,
     Evaluate,
-    EventEmission,
-    EventHeard,
     Facts,
     Record,
     Running,
     ScopeCompleted,
     ScopeFaulted,
-    Signal,
-    Start,
     State,
     Step,
     Surroundings,
-    TaskCompleted,
-    TaskFaulted,
-    TaskRequest,
-    TimerFired,
-    Turn,
 )
 from events.vocabulary import event_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from events.flow.effects import ApprovalRequest, ChildRequest, EventEmission, TaskRequest
     from events.flow.syntax import Flow
 
 Json = Any

@@ -15,8 +15,8 @@ from events.flow.steps import Running, ScopeFaulted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from events.flow.effects import ChildRequest
     from events.flow.rehearsal.recording import Prompter
-    from events.flow.steps import ChildRequest
     from events.flow.syntax import Flow
 
 

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
@@ -15,22 +15,21 @@ from events.errors import Problem
 from events.flow.advance import Bounds
 from events.flow.rehearsal.stage import Answer, Stage
 from events.flow.steps import (
-    ApprovalRequest,
-    ChildRequest,
     Evaluate,
-    EventEmission,
     Record,
     Running,
     ScopeCompleted,
     ScopeFaulted,
-    Signal,
     State,
     Step,
     Surroundings,
-    TaskRequest,
 )
 from events.flow.syntax import Flow
 from functions.host.jq import EvaluationLimits, JqPool
+
+if TYPE_CHECKING:
+    from events.flow.effects import ApprovalRequest, ChildRequest, EventEmission, TaskRequest
+    from events.flow.signals import Signal
 
 Json = Any
 Giving = Callable[[Any], Json | Problem]

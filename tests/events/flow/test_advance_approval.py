@@ -11,14 +11,15 @@ from events.errors import ErrorType
 from events.flow.advance import StaleSignal, advance
 from events.flow.listening import shapes_of
 from events.flow.rehearsal.stage import Answer
-from events.flow.steps import Facts, Start, TimerFired
+from events.flow.signals import Start, TimerFired
+from events.flow.steps import Facts
 from events.vocabulary import approval_id, read_approval
 from tests.events.flow.conftest import BEGAN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from events.flow.steps import ApprovalRequest
+    from events.flow.effects import ApprovalRequest
     from events.flow.syntax import Flow
 
 Json = Any

@@ -9,16 +9,8 @@ import pytest
 from events.errors import ErrorType, Problem
 from events.flow.advance import Bounds, StaleSignal, UnknownMachine, advance
 from events.flow.advance.table import ALWAYS, RUN, TRANSITIONS
-from events.flow.steps import (
-    Facts,
-    Running,
-    ScopeFaulted,
-    Start,
-    State,
-    Step,
-    TaskCompleted,
-    TaskFaulted,
-)
+from events.flow.signals import Start, TaskCompleted, TaskFaulted
+from events.flow.steps import Facts, Running, ScopeFaulted, State, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

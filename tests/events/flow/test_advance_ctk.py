@@ -16,7 +16,7 @@ from events.flow.syntax import Flow
 from tests.support.kit import Ended, Scenario, judge, kit
 
 if TYPE_CHECKING:
-    from events.flow.steps import TaskRequest
+    from events.flow.effects import TaskRequest
 
 PET = {"id": 1, "name": "Rex", "status": "available"}
 PETS = "https://petstore.swagger.io/v2/pet"

@@ -11,7 +11,7 @@ from events.errors import ErrorType
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from events.flow.steps import TaskRequest
+    from events.flow.effects import TaskRequest
     from events.flow.syntax import Flow
 
 

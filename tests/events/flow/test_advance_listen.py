@@ -8,7 +8,8 @@ import pytest
 
 from events.errors import ErrorType, Problem
 from events.flow.advance import StaleSignal, advance
-from events.flow.steps import EventHeard, Facts, Start
+from events.flow.signals import EventHeard, Start
+from events.flow.steps import Facts
 from tests.events.flow.conftest import BEGAN, NEVER
 
 if TYPE_CHECKING:

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from events.errors import ErrorType, Problem
 from events.flow.advance import Bounds, StaleSignal
 from events.flow.rehearsal.stage import Answer
-from events.flow.steps import Dormant, ScopeCompleted, Turn
+from events.flow.signals import Turn
+from events.flow.steps import Dormant, ScopeCompleted
 from tests.events.flow.conftest import NEVER, Distrustful
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from events.flow.steps import TaskRequest
+    from events.flow.effects import TaskRequest
     from events.flow.syntax import Flow
 
 BROKEN = Problem(ErrorType.COMMUNICATION, 502, "Broken")

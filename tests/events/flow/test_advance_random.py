@@ -10,15 +10,17 @@ from hypothesis import strategies as st
 
 from events.errors import Problem
 from events.flow.advance import advance
+from events.flow.effects import ChildRequest
 from events.flow.expressions import ExpressionError
-from events.flow.steps import ChildRequest, Facts, ScopeCompleted, ScopeFaulted, Start
+from events.flow.signals import Start
+from events.flow.steps import Facts, ScopeCompleted, ScopeFaulted
 from events.flow.syntax import Flow
 from tests.events.flow.conftest import BEGAN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from events.flow.steps import TaskRequest
+    from events.flow.effects import TaskRequest
 
 Json = Any
 

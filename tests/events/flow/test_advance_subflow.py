@@ -12,7 +12,7 @@ from tests.events.flow.conftest import NEVER
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from events.flow.steps import ChildRequest
+    from events.flow.effects import ChildRequest
     from events.flow.syntax import Flow
 
 BROKEN = Problem(ErrorType.COMMUNICATION, 502, "Broken", "as it says", "/do/7/deep")

@@ -12,7 +12,7 @@ from tests.events.flow.conftest import NEVER
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from events.flow.steps import TaskRequest
+    from events.flow.effects import TaskRequest
     from events.flow.syntax import Flow
 
 Json = Any

@@ -10,14 +10,15 @@ from hypothesis import strategies as st
 
 from events.errors import ErrorType, Problem
 from events.flow.advance import StaleSignal, advance
-from events.flow.steps import Facts, ScopeCompleted, Start, TimerFired
+from events.flow.signals import Start, TimerFired
+from events.flow.steps import Facts, ScopeCompleted
 from tests.events.flow.conftest import BEGAN, NEVER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import timedelta
 
-    from events.flow.steps import TaskRequest
+    from events.flow.effects import TaskRequest
     from events.flow.syntax import Flow
 
 BUSY = Problem(ErrorType.COMMUNICATION, 503, "Busy")

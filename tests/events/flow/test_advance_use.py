@@ -16,7 +16,7 @@ from events.flow.syntax.imports import Imports
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from events.flow.steps import TaskRequest
+    from events.flow.effects import TaskRequest
     from events.flow.syntax import Flow
 
 Json = Any

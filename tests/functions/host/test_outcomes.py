@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, RootModel
 
 from events.errors import ErrorType, Problem, RetryableError, ToolError
-from events.flow.steps import TaskCompleted, TaskFaulted
+from events.flow.signals import TaskCompleted, TaskFaulted
 from functions.host.outcomes import Outcome, RetryPolicy, from_error
 from functions.host.tool import Tool
 from tests.support.surroundings import surroundings

@@ -18,8 +18,8 @@ from events.flow.advance import durations, template, timers
 from events.flow.advance.arguments import runner
 from events.flow.advance.pointers import task_at
 from events.flow.advance.tasks.emit import event_id
+from events.flow.effects import ApprovalRequest, EventEmission, TimerRequest
 from events.flow.expressions import as_text, shown
-from events.flow.steps import ApprovalRequest, EventEmission, TimerRequest
 from events.vocabulary import APPROVAL_ESCALATED, APPROVAL_REQUESTED, approval_id
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from events.flow.advance.happenings import Answered, Arrived, Entered, Produced
 from events.flow.advance.leaving import Leaving
 from events.flow.advance.pointers import task_at
 from events.flow.advance.tasks import function
+from events.flow.effects import TaskRequest
 from events.flow.expressions import is_expression, program
 from events.flow.late import late
-from events.flow.steps import TaskRequest
 from events.flow.syntax.call import AUTHENTICATIONS, ENDPOINTS, KEPT, CallTask
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from events.errors import ErrorType, ToolError
 from events.flow.advance import template, uris
 from events.flow.advance.happenings import Entered, Produced
 from events.flow.advance.pointers import task_at
-from events.flow.steps import EventEmission
+from events.flow.effects import EventEmission
 
 if TYPE_CHECKING:
     from events.flow.advance.frames import Frame

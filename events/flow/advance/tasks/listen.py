@@ -32,7 +32,7 @@ from events.flow.advance.happenings import Entered, Heard, Produced, Returned
 from events.flow.advance.pointers import task_at
 from events.flow.advance.refusals import StaleSignal
 from events.flow.advance.tasks import approval, foreach
-from events.flow.steps import Consumption, Subscription
+from events.flow.effects import Consumption, Subscription
 from events.flow.syntax.event import EventConsumption
 from events.vocabulary import event_key
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from events.flow.advance.frames import Frame
     from events.flow.advance.work import Work
-    from events.flow.steps import EventHeard
+    from events.flow.signals import EventHeard
     from events.flow.syntax.event import EventFilter
     from events.flow.syntax.listen import ListenTask
 

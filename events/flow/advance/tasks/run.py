@@ -14,7 +14,7 @@ from events.flow import authentications
 from events.flow.advance.happenings import Answered, Entered, Produced
 from events.flow.advance.pointers import task_at
 from events.flow.advance.tasks import call, subflow
-from events.flow.steps import TaskRequest
+from events.flow.effects import TaskRequest
 from events.flow.syntax.run import PROCESSES
 
 if TYPE_CHECKING:

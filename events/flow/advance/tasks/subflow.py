@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from events.flow.advance import template
-from events.flow.steps import ChildRequest
+from events.flow.effects import ChildRequest
 
 if TYPE_CHECKING:
     from events.flow.advance.frames import Frame

@@ -8,7 +8,7 @@ from events.flow.advance import durations
 from events.flow.advance.arguments import runner
 from events.flow.advance.happenings import Due, Entered, Produced
 from events.flow.advance.pointers import task_at
-from events.flow.steps import TimerRequest
+from events.flow.effects import TimerRequest
 
 if TYPE_CHECKING:
     from events.flow.advance.frames import Frame
