@@ -17,6 +17,7 @@ from knative.resources import Resource, Service, load
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from events.flow.syntax.run import Container
     from knative.toolsets import Deployment
 
 MANIFESTS: Final = Path(__file__).parent / "manifests"
@@ -24,21 +25,31 @@ PART_OF: Final = {"app.kubernetes.io/part-of": "tendril"}
 TOOL: Final = "tendril.dev/tool"
 MAJOR: Final = "tendril.dev/major"
 REQUESTED: Final = "dev.tendril.task.requested.v1"
-ORDER: Final = ("Broker", "Service", "Trigger", "SinkBinding", "PingSource")
+ORDER: Final = ("Broker", "Service", "JobSink", "Trigger", "SinkBinding", "PingSource")
 MARGIN: Final = 30
 """Seconds a delivery may take beyond its service's `timeoutSeconds`."""
 
 
 def render(
-    tools: Sequence[Path] = (), manifests: Sequence[Path] = (), namespace: str | None = None
+    tools: Sequence[Path] = (),
+    manifests: Sequence[Path] = (),
+    namespace: str | None = None,
+    containers: Sequence[Container] = (),
 ) -> str:
     """Return all resources as one YAML stream, sorted by kind and name.
 
     `tools` are the user's folders of tools, `manifests` files or folders of further resources;
-    `namespace` is written into each resource that names none. Raises ToolsetError or
-    ResourceError.
+    `namespace` is written into each resource that names none. `containers` of flows are to be
+    Jobs, which takes a namespace. Raises ToolsetError or ResourceError.
     """
-    documents = [_namespaced(document, namespace) for document in _documents(tools, manifests)]
+    documents = _documents(tools, manifests)
+    if containers:
+        # lazy: the local runtime renders no flows, and the language is large
+        from knative.jobs import with_jobs
+
+        assert namespace is not None
+        documents = with_jobs(documents, containers, namespace)
+    documents = [_namespaced(document, namespace) for document in documents]
     documents.sort(key=lambda d: (ORDER.index(d["kind"]), d["metadata"]["name"]))
     return "---\n".join(_dump(document) for document in documents)
 
@@ -119,4 +130,16 @@ def _namespaced(document: dict[str, Any], namespace: str | None) -> dict[str, An
 
 
 def _dump(document: dict[str, Any]) -> str:
-    return yaml.safe_dump(document, sort_keys=True, allow_unicode=True, width=100)
+    return yaml.dump(document, Dumper=_Dumper, sort_keys=True, allow_unicode=True, width=100)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes texts of several lines as such."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
+
+
+_Dumper.add_representer(str, _text)

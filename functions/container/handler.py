@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from functions.container.engine import installed
+from functions.container.jobs import refusal
 from functions.container.lifecycle import Container, sweep
 from functions.container.models import In, Out, Settings
 from functions.host.process.asked import output
@@ -20,6 +21,8 @@ async def handle(request: In, context: Context) -> Out:
     A status other than 0 is an error of type runtime, unless the status is asked for.
     """
     settings = await context.resources.once("settings", _settings)
+    if settings.jobs:
+        raise refusal(request)
     engine = installed(settings)
     await sweep(engine, time.time())
     container = Container.of(request, context, engine, settings)

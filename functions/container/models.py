@@ -35,6 +35,17 @@ class Settings(BaseSettings):
     network: str = Field("", description="network of containers, such as none; empty: the engine's")
     volumes: str = Field("", description="folders that containers may mount, separated like PATH")
     publish: str = Field("127.0.0.1", description="address that containers' ports are published on")
+    jobs: str = Field(
+        "",
+        description="where containers are Jobs: URL of the JobSinks, {name} for each one's name; "
+        "empty: the engine runs them",
+    )
+    job_start: float = Field(
+        600.0, gt=0, le=86_400, description="seconds until the container of a Job has begun"
+    )
+    job_timeout: float = Field(
+        3_600.0, gt=0, le=86_400, description="seconds it may take from then on"
+    )
 
     @property
     def bounds(self) -> Bounds:

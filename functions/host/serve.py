@@ -12,6 +12,7 @@ from functions.host.context import Resources
 from functions.host.egress import Policy, session
 from functions.host.endpoint import Service
 from functions.host.faults import install_api
+from functions.host.handover import Handover
 from functions.host.hop import Worker
 from functions.host.outcomes import RetryPolicy
 from functions.host.settings import Settings
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from functions.host.context import Context
+    from functions.host.handover import HandOver
     from functions.host.tool import Reserve
 
 _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
@@ -54,12 +56,13 @@ def serve(
     version: str,
     timeout: float = 60.0,
     reserve: Reserve | None = None,
+    hand_over: HandOver | None = None,
 ) -> FastAPI:
     """Return the ASGI app that answers task-requested events with `handle`.
 
     `timeout` is in seconds and must be less than the service's `timeoutSeconds`. `reserve` tells
     what a call may use of a run's budget at the most; what it used, the handler adds to
-    `context.meter`.
+    `context.meter`. `hand_over` gives away what somebody else is to claim and do.
     """
     described = tool(handle, name=name, version=version, timeout=timeout, reserve=reserve)
 
@@ -72,7 +75,10 @@ def serve(
             aclosing(Resources()) as resources,
         ):
             app.state.ready = platform.ledger.ready
-            app.state.take = _worker(described, platform, http, resources).do
+            take = worker(described, platform, http, resources).do
+            if hand_over:
+                take = Handover(hand_over, platform, resources, take).take
+            app.state.take = take
             yield
 
     app = service(described.name, lifespan)
@@ -110,9 +116,10 @@ async def _alive() -> Response:
     return Response(status_code=200)
 
 
-def _worker(
+def worker(
     described: Tool, platform: Platform, http: aiohttp.ClientSession, resources: Resources
 ) -> Worker:
+    """Return what does a tool's hops; makes the tool's folder."""
     settings = platform.settings
     folder = settings.data / "tools" / described.name
     folder.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,7 @@ import os
 import socket
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,9 +12,13 @@ from events import source
 from knative import interpreter
 from knative.cli import options
 from knative.cli.child import command
-from knative.cli.console import emit, say
+from knative.cli.console import emit, note, say
 from knative.cli.exits import CommandError, Exit, UsageError
+from knative.cli.flows import parsed
 from knative.local.folder import FolderInUse, held
+
+if TYPE_CHECKING:
+    from events.flow.syntax.run import Container
 
 
 def up(
@@ -44,26 +48,50 @@ def up(
 
 
 def render(
+    flows: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Flows whose containers are Jobs.", show_default=False),
+    ] = None,
     namespace: Annotated[
         str | None, typer.Option(help="Written into each resource that names none.")
     ] = None,
     json: options.Json = False,
 ) -> None:
-    """Print the Knative resources that the local runtime reads and `kubectl apply` takes."""
+    """Print the Knative resources that the local runtime reads and `kubectl apply` takes.
+
+    With flows, also a JobSink for each container that they run, and the tool told to use them.
+    """
     from knative.cli import settings  # lazy: pydantic
     from knative.render import render as rendered
     from knative.resources import ResourceError
     from knative.toolsets import ToolsetError
 
     chosen = settings.platform()
+    containers = _containers(flows or [])
+    if containers and namespace is None:
+        raise UsageError("name the --namespace: the address of a flow's JobSinks says it")
     try:
-        stream = rendered(chosen.tool_folders, chosen.manifest_paths, namespace)
+        stream = rendered(chosen.tool_folders, chosen.manifest_paths, namespace, containers)
     except (ResourceError, ToolsetError) as error:
         raise UsageError(str(error)) from error
     if json:
         emit({"apiVersion": "v1", "kind": "List", "items": _documents(stream)}, compact=True)
     else:
         say(stream.rstrip("\n"))
+
+
+def _containers(flows: list[Path]) -> "list[Container]":
+    """Return the containers of flows that can be Jobs; of the others, stderr says why not."""
+    from knative.jobs import containers  # lazy: pydantic
+
+    found = []
+    for file in flows:
+        for each in containers(parsed(file)):
+            if each.wrong is None:
+                found.append(each.container)
+            else:
+                note(str(each.wrong))
+    return found
 
 
 def _documents(stream: str) -> list[Any]:

@@ -15,6 +15,7 @@ import pytest
 import yaml
 from jsonschema_rs import Draft202012Validator
 
+from events.flow.syntax.run import Container
 from knative.render import render
 
 FOLDER = os.environ.get("TENDRIL_CRDS", "")
@@ -132,9 +133,11 @@ def test_knative_takes_what_is_rendered(tmp_path: Path) -> None:
     """Every resource fits its definition, without one field that Knative does not know."""
     schemas = definitions()
     (tmp_path / "own.yaml").write_text(OWN)
-    documents = list(yaml.safe_load_all(render(manifests=[tmp_path], namespace="prod")))
+    containers = [Container(image="a", command="b", volumes={"c": "/d"})]
+    text = render(manifests=[tmp_path], namespace="prod", containers=containers)
+    documents = list(yaml.safe_load_all(text))
     assert {d["kind"] for d in documents} >= {
-        "Broker", "Service", "Trigger", "SinkBinding", "PingSource",
+        "Broker", "Service", "Trigger", "SinkBinding", "PingSource", "JobSink",
     }  # fmt: skip
     assert [found for d in documents for found in findings(d, schemas)] == []
 

@@ -68,6 +68,24 @@ def test_render_prints_the_resources(tendril: Any) -> None:
     assert {each["metadata"]["namespace"] for each in listed["items"]} == {"team"}
 
 
+def test_render_prints_jobsinks_for_flows(tendril: Any, tmp_path: Path) -> None:
+    """One for each container, which takes a namespace; what can be none goes to stderr."""
+    (tmp_path / "f.yaml").write_text(
+        "document: {dsl: '1.0.3', namespace: test, name: f, version: '1.0.0'}\n"
+        "do:\n"
+        "  - a: {run: {container: {image: i, command: c}}}\n"
+        "  - b: {run: {container: {image: i}}}\n"
+    )
+    done = tendril("render", "f.yaml", "--namespace", "team", "--json")
+    assert done.returncode == 0
+    kinds = [each["kind"] for each in json.loads(done.stdout)["items"]]
+    assert kinds.count("JobSink") == 1
+    assert done.stderr.startswith("f.yaml:4:15: 'run.container' of task 'b': a Job cannot tell")
+    done = tendril("render", "f.yaml")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "name the --namespace" in done.stderr
+
+
 def test_render_names_a_tools_folder_that_is_missing(tendril: Any) -> None:
     """A wrong TENDRIL_TOOLS is the operator's mistake."""
     done = tendril("render", TENDRIL_TOOLS="/nowhere")
