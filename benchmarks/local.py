@@ -11,7 +11,7 @@ import sys
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import aiohttp
 import psutil
@@ -96,12 +96,16 @@ async def ready(session: aiohttp.ClientSession, url: str, seconds: float = 60) -
     raise TimeoutError(f"{url} was not ready within {seconds:g} s")
 
 
-def pss_mb(pids: list[int]) -> float:
-    """Return the proportional set size of processes together, in MB."""
+def pss_mb(pids: list[int], part: Literal["Pss", "Pss_Anon"] = "Pss") -> float:
+    """Return the proportional set size of processes together, in MB.
+
+    `Pss_Anon` is what they have written, and nothing of the program files that they map: what
+    these count for changes with every other process on the machine that maps them too.
+    """
     total = 0
     for pid in pids:
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-                if line.startswith("Pss:"):
+                if line.startswith(f"{part}:"):
                     total += int(line.split()[1])
     return total / 1024

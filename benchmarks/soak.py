@@ -95,11 +95,14 @@ def judge(samples: list[Sample], minutes: float) -> list[Verdict]:
 
 
 def weigh(local: Platform, data: Path, ledger: str) -> dict[str, float]:
-    """Return what the platform takes of memory and disk now."""
+    """Return what the platform takes of memory and disk now.
+
+    Memory is what its processes have written; of the database's there is none in it.
+    """
     pids = [pid for pids in local.processes().values() for pid in pids]
     objects = _sizes(data / "objects")
     return {
-        "memory MB": pss_mb(pids),
+        "memory MB": pss_mb(pids, "Pss_Anon"),
         "ledger MB": _ledger_mb(data, ledger),
         "broker MB": sum(_sizes(data, "broker.db*")) / 1e6,
         "objects MB": sum(objects) / 1e6,
