@@ -8,6 +8,7 @@ import pytest
 
 from functions.host.ledger import LedgerUnavailable
 from functions.host.ledger.sqlite import SqliteLedger
+from functions.host.ledger.sqlite.writer import LOG_KEPT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,3 +37,15 @@ async def test_a_full_ledger_refuses_and_loses_nothing(tmp_path: Path) -> None:
     await roomier.add_unmatched("later", "x" * 3_000, 5_000.0, keep=10_000)
     assert len(await roomier.unmatched(10_000)) == kept + 1
     await roomier.close()
+
+
+async def test_a_large_step_leaves_no_large_log(tmp_path: Path) -> None:
+    """The log gives back what one large transaction made it take, with the steps that follow."""
+    ledger = SqliteLedger(str(tmp_path / "ledger.db"))
+    log = tmp_path / "ledger.db-wal"
+    await ledger.add_unmatched("large", "x" * 2 * LOG_KEPT, 0.0, keep=10)
+    assert log.stat().st_size > 2 * LOG_KEPT
+    for number in range(3):
+        await ledger.add_unmatched(f"e{number}", "x", float(number), keep=10)
+    assert log.stat().st_size <= LOG_KEPT
+    await ledger.close()

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _MOST: Final = 256
+LOG_KEPT: Final = 8 * 1024 * 1024
+"""Bytes that the write-ahead log keeps on disk: twice what it has between two checkpoints."""
 
 
 class Writer:
@@ -161,6 +163,7 @@ def connect(path: str, *, read_only: bool = False) -> sqlite3.Connection:
     )
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA journal_size_limit = {LOG_KEPT:d}")
     if read_only:
         connection.execute("PRAGMA query_only = ON")
     return connection
