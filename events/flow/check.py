@@ -15,6 +15,7 @@ from events.flow.rules.names import undefined
 from events.flow.rules.order import misordered
 from events.flow.rules.processes import unrunnable
 from events.flow.rules.schedule import unkeepable
+from events.flow.rules.sealing import leaking
 from events.flow.rules.shapes import meaningless
 from events.flow.rules.support import foreign
 from events.flow.rules.visit import finding
@@ -55,6 +56,7 @@ def check(
         *unkeepable(parsed),
         *unspendable(parsed),
         *uncompilable(parsed, compile),
+        *leaking(parsed),
         *foreign(parsed),
     ]
     return in_order(finding(parsed, words) for words in wrong if words[0].below(within))

@@ -6,8 +6,19 @@ and no event.
 
 Where the specification leaves room: its table gives `$secrets` to nearly every expression, its
 text to `input.from` alone, "to avoid unintentional bleeding". Here they may be used where nothing
-that they give is recorded: in the `with` of a call of a tool, its authentication policies included.
-`$authorization` is what the call's own policy resolved to, in the same places.
+that they give is recorded: in the `with` of a call of a tool, its authentication policies included,
+in a process to `run`, and in the `input.from` of such a task. `$authorization` is what the call's
+own policy resolved to, in `with` alone. Everywhere else the result is state:
+
+- The `input.from` of a flow or of any other task, `set`, `emit`, `export.as` and the flow's
+  `output.as` make values that the ledger and events have.
+- The `output.as` of a call makes what the ledger has of it. Its host could evaluate it and mask the
+  result, but a result with the secret masked is one without the secret.
+- `if`, `switch`, `while` and `timeout` are decided by whoever finished the task before: a service,
+  the door or the clock, none of which has any business with the secrets of a call.
+
+A task whose `input.from` takes secrets is *sealed* (`sealed`): its transformed input is known to
+its host alone, and all that is made of it there is left to the host too.
 
 Source: serverlessworkflow/specification 1.0.3, `dsl.md`, "Runtime expression arguments".
 """
@@ -51,6 +62,12 @@ class Late:
     """A JSON pointer to the policy that `$authorization` tells of."""
     kept: tuple[str, ...] = ()
     """JSON pointers to the programs that the handler itself evaluates, on data of its own."""
+    source: Json = None
+    """The `input.from` to evaluate first, on `data`: the programs take what it gives for theirs."""
+    loose: bool = False
+    """As `Flow.loose`."""
+    templates: tuple[str, ...] = ()
+    """JSON pointers to URI templates, to be filled in."""
 
     def to_json(self) -> dict[str, Json]:
         """Return the member of the input."""
@@ -61,13 +78,18 @@ class Late:
             "secrets": list(self.secrets),
             "policy": self.policy,
             "kept": list(self.kept),
+            "source": self.source,
+            "loose": self.loose,
+            "templates": list(self.templates),
         }
 
     @classmethod
     def from_json(cls, value: dict[str, Json]) -> Late:
         """Read what `to_json` wrote."""
         at, names, kept = (tuple(value[name]) for name in ("at", "secrets", "kept"))
-        return cls(at, value["data"], value["arguments"], names, value["policy"], kept)
+        given = value["data"], value["arguments"], names, value["policy"], kept
+        templates = tuple(value.get("templates", ()))
+        return cls(at, *given, value.get("source"), value.get("loose", False), templates)
 
 
 def late(program: str) -> frozenset[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -16,18 +17,20 @@ if TYPE_CHECKING:
 
 _SHORTEST: Final = 6
 """Characters; anything shorter occurs by chance, and no secret should be."""
-_PUBLIC: Final = {
-    "audiences",
-    "authentication",
-    "authority",
-    "encoding",
-    "grant",
-    "id",
-    "issuers",
-    "scopes",
-    "type",
-    "username",
-}
+_PUBLIC: Final = frozenset(
+    {
+        "audiences",
+        "authentication",
+        "authority",
+        "encoding",
+        "grant",
+        "id",
+        "issuers",
+        "scopes",
+        "type",
+        "username",
+    }
+)
 """Properties of a secret that say who and where; an answer may well repeat them."""
 _MASK: Final = "***"
 
@@ -55,10 +58,22 @@ class Masks:
                     repr(text)[1:-1],
                 }
 
-    def derived(self, value: Any) -> None:
-        """Hide a text that was made from secrets; a longer value has them as they are, if any."""
-        if isinstance(value, str) and self.hide(value) == value:
-            self.add(value)
+    def differing(self, value: Any, other: Any) -> None:
+        """Hide the texts of a value that were made from secrets.
+
+        `other` is what it would be with other secrets (`decoy`); where the two are equal, nothing
+        of a secret is in the value.
+        """
+        if isinstance(value, dict) and isinstance(other, dict) and value.keys() == other.keys():
+            for name, inner in value.items():
+                self.differing(inner, other[name])
+        elif isinstance(value, list) and isinstance(other, list) and len(value) == len(other):
+            for mine, its in zip(value, other, strict=True):
+                self.differing(mine, its)
+        elif value != other:
+            for text in _texts(value, frozenset()):
+                if self.hide(text) == text:  # else it has them as they are
+                    self.add(text)
 
     def hide(self, text: str) -> str:
         """Return a text without the secrets in it, also where it was cut within one."""
@@ -85,15 +100,27 @@ class Masks:
         return replace(outcome, output=self.hidden(outcome.output), problem=problem)
 
 
-def _texts(value: Any) -> Iterator[str]:
+def decoy(secret: Any) -> Any:
+    """Return a secret of the same form with other texts and numbers; what is public stays."""
+    if isinstance(secret, dict):
+        return {name: each if name in _PUBLIC else decoy(each) for name, each in secret.items()}
+    if isinstance(secret, list):
+        return [decoy(each) for each in secret]
+    if isinstance(secret, str):
+        return token_hex(len(secret))[: len(secret)]
+    number = isinstance(secret, int | float) and not isinstance(secret, bool)
+    return secret + 1 if number else secret
+
+
+def _texts(value: Any, public: frozenset[str] = _PUBLIC) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
         for name, inner in value.items():
-            if name not in _PUBLIC:
-                yield from _texts(inner)
+            if name not in public:
+                yield from _texts(inner, public)
     elif isinstance(value, list):
         for inner in value:
-            yield from _texts(inner)
+            yield from _texts(inner, public)
     elif isinstance(value, int | float) and not isinstance(value, bool):
         yield json.dumps(value)

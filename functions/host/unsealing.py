@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
 from events.errors import ErrorType, ToolError
-from events.flow.expressions import ExpressionError, program
+from events.flow.advance.uris import filled
+from events.flow.expressions import ExpressionError, program, resolve, transform
 from events.flow.late import AUTHORIZATION, MEMBER, SECRETS, Late, late
 from events.pointer import plain
+from functions.host.masks import decoy
 from functions.host.secrets import Keyring, SecretMissingError
 
 if TYPE_CHECKING:
@@ -40,21 +43,58 @@ class Unsealing:
         left = Late.from_json(data[MEMBER])
         secrets = await asyncio.to_thread(self._secrets, left.secrets)
         context.masks.add(secrets)
-        known = left.arguments | {SECRETS: secrets}
         given: Json = {name: value for name, value in data.items() if name != MEMBER}
-        texts = {pointer: program(_at(given, pointer)) for pointer in left.at}
-        after = {pointer for pointer in texts if AUTHORIZATION in late(texts[pointer])}
-        for pointer in texts.keys() - after:
-            given = await self._placed(given, pointer, texts[pointer], left.data, known)
-            context.masks.derived(_at(given, pointer))
+        place = await self._place(left, secrets)
+        other = await self._decoyed(left, decoy(secrets))
+        if left.source is not None:
+            context.masks.differing(place.data, other and other.data)
+        texts = {pointer: _at(given, pointer) for pointer in left.at}
+        after = [each for each, text in texts.items() if AUTHORIZATION in late(program(text))]
+        for pointer in [each for each in (*left.at, *left.templates) if each not in after]:
+            given = await self._placed(given, pointer, place, other, context)
         for pointer in left.kept:
-            kept = {"program": program(_at(given, pointer)), "arguments": known}
+            kept = {"program": program(_at(given, pointer)), "arguments": place.arguments}
             given = _put(given, pointer.split("/")[1:], kept)
         if after:
-            known = known | {AUTHORIZATION: await _authorization(_at(given, left.policy), context)}
+            found = {AUTHORIZATION: await _authorization(_at(given, left.policy), context)}
+            place, other = place.knowing(found), other and other.knowing(found)
         for pointer in after:
-            given = await self._placed(given, pointer, texts[pointer], left.data, known)
+            given = await self._placed(given, pointer, place, other, context)
         return given
+
+    async def _place(self, left: Late, secrets: dict[str, Json]) -> _Place:
+        """Return what the programs are evaluated on, and with."""
+        place = _Place(left, left.data, left.arguments | {SECRETS: secrets}, self._evaluate)
+        if left.source is None:
+            return place
+        try:
+            data = await asyncio.to_thread(place.transformed, left.source)
+        except ExpressionError:
+            raise _failed("input.from") from None
+        return replace(place.knowing({"input": data}), data=data)
+
+    async def _decoyed(self, left: Late, secrets: dict[str, Json]) -> _Place | None:
+        """Return the same with other secrets; None where the expressions fail on them."""
+        try:
+            return await self._place(left, secrets)
+        except ToolError:
+            return None
+
+    async def _placed(
+        self, given: Json, pointer: str, place: _Place, other: _Place | None, context: Context
+    ) -> Json:
+        """Return the input with one value in its place; what is secret in that is masked."""
+        text = _at(given, pointer)
+        try:
+            value = await asyncio.to_thread(place.value, text, pointer)
+        except ExpressionError:
+            raise _failed(f"with.{pointer.strip('/').replace('/', '.')}") from None
+        try:
+            its = other and await asyncio.to_thread(other.value, text, pointer)
+        except ExpressionError:
+            its = None
+        context.masks.differing(value, its)
+        return _put(given, pointer.split("/")[1:], value)
 
     def _secrets(self, names: tuple[str, ...]) -> dict[str, Json]:
         keyring = Keyring.here(self._folder)
@@ -64,17 +104,35 @@ class Unsealing:
             kind = ErrorType.AUTHORIZATION
             raise ToolError(str(error), type=kind, status=403, title="Secret missing") from None
 
-    async def _placed(
-        self, given: Json, pointer: str, text: str, data: Json, known: dict[str, Json]
-    ) -> Json:
-        try:
-            value = await asyncio.to_thread(self._evaluate, text, data, known)
-        except ExpressionError:
-            # jq quotes the values that it fails on
-            where = pointer.strip("/").replace("/", ".")
-            detail = f"with.{where}: the expression failed; what jq said may quote a secret"
-            raise ToolError(detail, type=ErrorType.EXPRESSION, status=400) from None
-        return _put(given, pointer.split("/")[1:], value)
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What programs are evaluated on, and with."""
+
+    left: Late
+    data: Json
+    arguments: dict[str, Json]
+    evaluate: Evaluate
+
+    def knowing(self, more: dict[str, Json]) -> _Place:
+        return replace(self, arguments=self.arguments | more)
+
+    def transformed(self, source: Json) -> Json:
+        return transform(source, self._run, loose=self.left.loose)
+
+    def value(self, text: str, pointer: str) -> Json:
+        if pointer in self.left.templates:
+            return filled(text, self.data)
+        return resolve(text, self._run, loose=self.left.loose)
+
+    def _run(self, text: str) -> Json:
+        return self.evaluate(text, self.data, self.arguments)
+
+
+def _failed(where: str) -> ToolError:
+    # jq quotes the values that it fails on
+    detail = f"{where}: the expression failed; what jq said may quote a secret"
+    return ToolError(detail, type=ErrorType.EXPRESSION, status=400)
 
 
 async def _authorization(policy: Json, context: Context) -> dict[str, Json]:

@@ -51,6 +51,16 @@ do:
         query: {was: '${ $authorization.scheme }', key: '${ $authorization.parameter }'}
         output: response
       output: {as: '$input + {token: .content.authorization}'}
+  - sealed:
+      input:
+        schema: {document: {type: object, required: [n]}}
+        from: {n: '${ .n }', key: '${ $secrets.key | @base64 }', town: Reykjavik}
+      call: http
+      with:
+        method: get
+        endpoint: 'URL/for/echo?town={town}'
+        headers: {Authorization: '${ "Sealed " + .key + ($input.n | tostring) + .town }'}
+      output: {as: '$task.input + {sealed: .authorization}'}
   - failing:
       try:
         - ask:
@@ -122,6 +132,7 @@ async def test_secrets_leave_the_call_nowhere(
     output = run["output"]
     assert (output["user"], output["sub"]) == (USER, "client_secret_post")
     assert (output["echo"], output["token"]) == ("Key ***5", "Bearer ***")
+    assert output["sealed"] == "Sealed ***5Reykjavik"
     assert "/nowhere/*** answered 404" in output["detail"]
     assert "with.body: the expression failed" in output["jq"]
     failed = await platform.run("test/sealed", {"n": 5, "fail": True, "pad": "x" * 5000})
@@ -129,6 +140,8 @@ async def test_secrets_leave_the_call_nowhere(
     assert "/unknown/*** answered 404" in failed["error"]["detail"]
     assert server.read[0] == "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
     assert server.read[2] == f"Key {KEY}5"
+    derived = base64.b64encode(KEY.encode()).decode()
+    assert server.read[4] == f"Sealed {derived}5Reykjavik"
     assert len(server.seen) == 1  # one token for four calls
     (token,) = server.live
 
@@ -137,6 +150,7 @@ async def test_secrets_leave_the_call_nowhere(
     platform.stop()
     hidden = (
         KEY,
+        derived,
         PASSWORD,
         SECRET,
         token,

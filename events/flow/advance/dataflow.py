@@ -2,7 +2,8 @@
 
 The order is the specification's: `if` on the raw input; `input.schema`, then `input.from`; the
 task itself; `output.as`, then `output.schema`; `export.as`, then `export.schema`; then the next.
-The flow does the same with its own input and output.
+The flow does the same with its own input and output. `input.from` of a sealed task is left to the
+host of its call (`events.flow.sealed`).
 
 Where the specification leaves room: a skipped task hands its raw input on as it is and goes on
 with the next in line (its `then` belongs to a task that was done). The first context is the
@@ -24,6 +25,7 @@ from events.flow.advance.arguments import runner
 from events.flow.advance.frames import SEQUENCE, Frame
 from events.flow.advance.happenings import Arrived, Entered, Produced, Returned
 from events.flow.advance.pointers import task_at
+from events.flow.sealed import sealed
 
 if TYPE_CHECKING:
     from events.flow.advance.work import Work
@@ -67,6 +69,12 @@ def begin_task(work: Work, frame: Frame, arrived: Arrived) -> Arrived | Entered 
         work.become(replace(frame, input=arrived.raw))
         return Entered(arrived.raw)
     run = runner(work, frame, arrived.raw, context=work.context)
+    if sealed(work.flow, task):
+        if task.input is not None:
+            _validate(work, task.input.schema_, arrived.raw, "input")
+        frame = work.become(replace(frame, input=arrived.raw))
+        _limit(work, frame, task.timeout, None)
+        return Entered(None)
     data = _in(task.input, arrived.raw, run, work)
     frame = work.become(replace(frame, input=data))
     _limit(work, frame, task.timeout, data)
@@ -81,7 +89,9 @@ def end_task(work: Work, frame: Frame, produced: Produced) -> Returned:
     """Take the task's output out and into the context, and leave the task."""
     task = task_at(work.flow, frame.reference)
     output = produced.output
-    values = {"input": frame.input, "raw_output": output}
+    values = {"raw_output": output}
+    if not sealed(work.flow, task):
+        values["input"] = frame.input
     if task.output is not None:
         run = runner(work, frame, output, context=work.context, **values)
         output = taken_out(task.output, output, run, work)

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from events.flow import expressions
 from events.flow.advance.arguments import bindings, runner
+from events.flow.advance.pointers import task_at
 from events.flow.expressions import NOW
 from events.flow.late import AUTHORIZATION, SECRETS, Late, late, secret_names
+from events.flow.sealed import programs_in, sealed
 from events.pointer import escaped
 
 if TYPE_CHECKING:
@@ -25,9 +27,11 @@ Json = Any
 class Left:
     """Stands for a program's value; no JSON value is one, so no data can pass for it."""
 
-    program: str
+    written: str
     kept: bool = False
     """Whether it stays a program for the handler."""
+    template: bool = False
+    """Whether it is a URI template."""
 
 
 @dataclass(slots=True)
@@ -48,16 +52,31 @@ class Leaving:
         if path or not isinstance(value, str):
             return value
         self.left.append(expressions.program(value))
-        return Left(self.left[-1], kept=True)
+        return Left(_expression(self.left[-1]), kept=True)
+
+    @property
+    def sealed(self) -> bool:
+        """Whether the input that all expressions are evaluated on is not known here."""
+        return sealed(self.work.flow, task_at(self.work.flow, self.frame.reference))
 
     def resolved(self, value: Json) -> Json:
         """Return the value with every expression evaluated, or a Left in its place."""
+        if self.sealed:
+            return self._all_left(value)
         return expressions.resolve(value, self._run, loose=self.work.flow.loose)
+
+    def _all_left(self, value: Json) -> Json:
+        if isinstance(value, str) and (self.work.flow.loose or expressions.is_expression(value)):
+            self.left.append(expressions.program(value))
+            return Left(value)
+        if isinstance(value, dict):
+            return {name: self._all_left(inner) for name, inner in value.items()}
+        return [self._all_left(inner) for inner in value] if isinstance(value, list) else value
 
     def _run(self, program: str) -> Json:
         if late(program):
             self.left.append(program)
-            return Left(program)
+            return Left(_expression(program))
         if self._evaluate is None:
             frame, context = self.frame, self.work.context
             self._evaluate = runner(
@@ -70,18 +89,30 @@ class Leaving:
 
         `policy` is the pointer to the callee's authentication policy.
         """
-        if not self.left:
+        source = self._source()
+        if not self.left and source is None:
             return resolved, None
-        given = bindings(self.work, self.frame, context=self.work.context, input=self.frame.input)
+        values = {} if source is not None else {"input": self.frame.input}
+        given = bindings(self.work, self.frame, context=self.work.context, **values)
         mentioned = {name for each in self.left for name in expressions.mentioned(each, given)}
         arguments = {name: given[name] for name in sorted(mentioned | {NOW})}
         used = {name for each in self.left for name in late(each)}
         lefts = list(_lefts(resolved, ""))
-        at = tuple(pointer for pointer, left in lefts if not left.kept)
+        at = tuple(pointer for pointer, left in lefts if not left.kept and not left.template)
         kept = tuple(pointer for pointer, left in lefts if left.kept)
+        templates = tuple(pointer for pointer, left in lefts if left.template)
         names = self._secrets() if SECRETS in used else ()
         policy = policy if AUTHORIZATION in used else ""
-        return _written(resolved), Late(at, self.frame.input, arguments, names, policy, kept)
+        known = self.frame.input, arguments, names, policy, kept
+        return _written(resolved), Late(at, *known, source, self.work.flow.loose, templates)
+
+    def _source(self) -> Json:
+        """Return the `input.from` of a sealed task, whose programs are left too; None else."""
+        task = task_at(self.work.flow, self.frame.reference)
+        if task.input is None or not self.sealed:
+            return None
+        self.left += programs_in(task.input.from_, loose=self.work.flow.loose)
+        return task.input.from_
 
     def _secrets(self) -> tuple[str, ...]:
         """Return the declared secrets that the programs name; all where one computes a name."""
@@ -90,6 +121,10 @@ class Leaving:
         return tuple(
             name for name in declared if any(each is None or name in each for each in named)
         )
+
+
+def _expression(program: str) -> str:
+    return f"${{ {program} }}"
 
 
 def _lefts(value: Json, pointer: str) -> Iterator[tuple[str, Left]]:
@@ -106,7 +141,7 @@ def _lefts(value: Json, pointer: str) -> Iterator[tuple[str, Left]]:
 def _written(value: Json) -> Json:
     """Return the value with the expressions as they were written."""
     if isinstance(value, Left):
-        return f"${{ {value.program} }}"
+        return value.written
     if isinstance(value, dict):
         return {name: _written(inner) for name, inner in value.items()}
     return [_written(inner) for inner in value] if isinstance(value, list) else value

@@ -59,7 +59,9 @@ def _unbound(each: Program, text: str, declared: list[str]) -> Iterator[Words]:
         yield from _undeclared(each, text, declared)
     for name in sorted(free_variables(text) - each.variables):
         if name in NAMES:
-            where = "in the 'with' of a call of a tool and in a process to 'run'"
+            where = (
+                "in the 'with' of a call of a tool, in a process to 'run' and in their 'input.from'"
+            )
             if name == AUTHORIZATION:
                 where = "in the 'with' of a call that has an 'authentication'"
             reason = f"can be used {where} alone: anywhere else what it gives would be recorded"

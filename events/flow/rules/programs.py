@@ -11,6 +11,7 @@ from events.flow.late import NAMES, SECRETS
 from events.flow.place import Place, value_at
 from events.flow.rules.filters import heard, scheduled
 from events.flow.rules.visit import tasks_of
+from events.flow.sealed import leaves
 from events.flow.syntax.call import AUTHENTICATIONS, CallTask
 from events.flow.syntax.composite import ForTask, TryTask
 from events.flow.syntax.listen import ListenTask
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from events.flow.parse import Parsed
     from events.flow.rules.visit import Visit
+    from events.flow.syntax.base import TaskBase
     from events.flow.syntax.flow import Flow
     from events.flow.syntax.listen import SubscriptionIterator
 
@@ -74,9 +76,15 @@ def programs_of(parsed: Parsed) -> Iterator[Program]:
         yield from _of_task(parsed.flow, definition, visit)
 
 
+def _leaves(task: TaskBase, flow: Flow) -> bool:
+    """Whether a task asks a tool; a function from elsewhere may not have been fetched."""
+    elsewhere = isinstance(task, CallTask) and is_elsewhere(flow, task.call)
+    return leaves(flow, task) and not elsewhere
+
+
 def _of_call(task: CallTask, flow: Flow) -> Names:
     """Return what the arguments of a call of a tool take beside those of any task."""
-    if flow.function(task.call) is not None or is_elsewhere(flow, task.call):
+    if not _leaves(task, flow):
         return frozenset()  # they are the input of the flow's own task, which is recorded
     for path in AUTHENTICATIONS.get(task.call, ())[:1]:
         if value_at(task.with_, path) is not None:
@@ -87,7 +95,9 @@ def _of_call(task: CallTask, flow: Flow) -> Names:
 def _of_task(flow: Flow, definition: Json, visit: Visit) -> Iterator[Program]:
     own = visit.variables
     yield from _whole(definition, visit.place("if"), OF_TASK_INPUT | own)
-    yield from _transformation(definition, visit.place("input", "from"), OF_TASK_INPUT | own)
+    secret = {SECRETS} if _leaves(visit.task, flow) else set()
+    place = visit.place("input", "from")
+    yield from _transformation(definition, place, OF_TASK_INPUT | own | secret)
     yield from _transformation(definition, visit.place("output", "as"), OF_TASK | own)
     yield from _transformation(definition, visit.place("export", "as"), OF_EXPORT | own)
     for name in _TEMPLATES:
@@ -100,8 +110,7 @@ def _of_task(flow: Flow, definition: Json, visit: Visit) -> Iterator[Program]:
             if visit.task.foreach is None or not each.place.below(iterated):
                 yield each
     if isinstance(visit.task, RunTask):
-        names = OF_TASK | own | ({SECRETS} if visit.task.run.workflow is None else set())
-        yield from _template(definition, visit.place("run"), names)
+        yield from _template(definition, visit.place("run"), OF_TASK | own | secret)
     if isinstance(visit.task, ListenTask | CallTask) and visit.task.foreach is not None:
         yield from _of_iteration(definition, visit, visit.task.foreach_at, visit.task.foreach)
     yield from _of_kind(definition, visit)

@@ -68,6 +68,54 @@ def test_data_cannot_pass_for_a_program(interpreter: Any, flow_of: Callable[...,
     assert "secrets" in request.input["endpoint"]["uri"]
 
 
+SEALED: Any = {
+    "input": {
+        "schema": {"document": {"required": ["n"]}},
+        "from": {"n": "${ .n }", "k": "${ $secrets.key }"},
+    },
+    "output": {"as": "{got: ., was: $task.input}"},
+}
+
+
+def test_a_sealed_input_is_left_to_the_host(interpreter: Any, flow_of: Callable[..., Flow]) -> None:
+    """All that is made of it is left too, with the raw input; the state has that alone."""
+    given = {
+        "method": "get",
+        "endpoint": {"uri": "https://a.test/{n}/{a.b}", "authentication": {"use": "named"}},
+        "headers": {"a": "${ .k + $context.n }", "b": "text"},
+    }
+    flow = flow_of({"t": {"call": "http", "with": given, **SEALED}}, use=USE)
+    assert interpreter.run(flow, {"n": "1"}, lambda _: 7) == {"got": 7, "was": {"n": "1"}}
+    (request,) = interpreter.requests
+    assert request.input["headers"] == given["headers"]
+    told = request.payload()[MEMBER]
+    assert set(told["at"]) == {"/endpoint/authentication/basic", "/headers/a"}
+    assert told["templates"] == ["/endpoint/uri"]
+    assert (told["data"], told["source"]) == ({"n": "1"}, SEALED["input"]["from"])
+    assert told["secrets"] == ["pair", "key"]
+    assert set(told["arguments"]) == {"__now", "context"}
+
+
+def test_a_sealed_input_is_validated_as_it_came(
+    interpreter: Any, flow_of: Callable[..., Flow]
+) -> None:
+    """The schema is of the raw input, which has no secret."""
+    flow = flow_of({"t": {"call": "llm", "with": {}, **SEALED}}, use=USE)
+    assert interpreter.problem(flow, {}).type.endswith("/validation")
+    assert interpreter.requests == []
+
+
+def test_a_sealed_process(interpreter: Any, flow_of: Callable[..., Flow]) -> None:
+    """A process to run is a call like any other; without an expression its input is made too."""
+    sealed = {**SEALED, "output": {"as": "$task.input"}}
+    shell = {"run": {"shell": {"command": "ls", "stdin": "${ .k }"}}, **sealed}
+    bare = {"run": {"shell": {"command": "ls"}}, **sealed}
+    interpreter.run(flow_of({"s": shell}, {"b": bare}, use=USE), {"n": 1}, lambda _: None)
+    first, second = (each.payload()[MEMBER] for each in interpreter.requests)
+    assert (first["at"], second["at"]) == (["/stdin"], [])
+    assert first["source"] == second["source"] == SEALED["input"]["from"]
+
+
 def test_the_member_is_no_argument(interpreter: Any, flow_of: Callable[..., Flow]) -> None:
     """A definition that has the member itself is refused, whatever let it through."""
     flow = flow_of({"t": {"call": "llm", "with": {MEMBER: "${ . }"}}}, use=USE)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+from base64 import b64encode
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 
@@ -103,6 +105,66 @@ async def test_the_authorization_is_what_the_policy_resolved_to(
     opened = await Unsealing(jq.evaluate, folder).opened(data, context)
     assert opened["h"].startswith("Basic:YWRh")
     assert opened["h"].removeprefix("Basic:") not in context.masks.hide(f"got {opened['h']}")
+
+
+def by_source(given: dict[str, Any], source: Any, *at: str, loose: bool = False) -> Any:
+    """Return the input of a sealed task as it travels."""
+    names, templates = ("text", "object"), ("/uri",) if "uri" in given else ()
+    data = {"n": "data"}
+    left = Late(at, data, {}, names, source=source, loose=loose, templates=templates)
+    return given | {MEMBER: left.to_json()}
+
+
+async def test_the_input_of_a_sealed_task_is_made_first(
+    context: Context, jq: JqPool, folder: Path
+) -> None:
+    """Its programs take what `input.from` gives, as `.` and as `$input`; loose texts may stay."""
+    source = {"key": "${ $secrets.text | @base64 }", "n": "${ .n }"}
+    given = {"a": ["${ .key + $input.n }"], "b": "${ $input }", "c": "plain text ("}
+    data = by_source(given, source, "/a/0", "/b", "/c", loose=True)
+    opened = await Unsealing(jq.evaluate, folder).opened(data, context)
+    key = b64encode(KEY.encode()).decode()
+    assert opened == {"a": [f"{key}data"], "b": {"key": key, "n": "data"}, "c": "plain text ("}
+    data = by_source({"uri": "https://{n}/{key}"}, source)
+    opened = await Unsealing(jq.evaluate, folder).opened(data, context)
+    assert opened == {"uri": f"https://data/{quote(key, safe='')}"}
+    data = by_source({"a": "${ . }"}, "$secrets.object.password", "/a")
+    assert await Unsealing(jq.evaluate, folder).opened(data, context) == {"a": KEY}
+
+
+async def test_what_is_made_of_secrets_is_hidden_and_nothing_else(
+    context: Context, jq: JqPool, folder: Path
+) -> None:
+    """A text is made of one that would be another text with another secret, at any depth."""
+    source = '{key: ($secrets.text | @base64), town: "Reykjavik", user: $secrets.object.username}'
+    given = {"a": '${ {deep: [.key | ascii_downcase], of: "\\(.town)-by-\\(.user)"} }'}
+    data = by_source(given, source, "/a")
+    opened = await Unsealing(jq.evaluate, folder).opened(data, context)
+    key = b64encode(KEY.encode()).decode()
+    told = f"{key} {key.lower()} {KEY} Reykjavik {opened['a']['of']}"
+    assert context.masks.hide(told) == "*** *** *** Reykjavik Reykjavik-by-ada-lovelace"
+
+
+async def test_what_fails_on_other_secrets_is_hidden_as_a_whole(
+    context: Context, jq: JqPool, folder: Path
+) -> None:
+    """Where it cannot be told what is made of a secret, all of it may be."""
+    source = f'if $secrets.text == {json.dumps(KEY)} then {{of: ["some text"]}} else error end'
+    opened = await Unsealing(jq.evaluate, folder).opened(
+        by_source({"a": "${ .of }"}, source, "/a"), context
+    )
+    assert opened == {"a": ["some text"]}
+    assert context.masks.hide("some text") == "***"
+
+
+async def test_an_input_that_fails_quotes_no_secret(
+    context: Context, jq: JqPool, folder: Path
+) -> None:
+    """The error says where, and no more."""
+    data = by_source({"a": "${ . }"}, "$secrets.text | tonumber", "/a")
+    with pytest.raises(ToolError, match=r"input\.from: the expression failed") as caught:
+        await Unsealing(jq.evaluate, folder).opened(data, context)
+    assert "hunter2" not in str(caught.value)
 
 
 async def test_a_missing_secret_is_an_error_of_authorization(

@@ -14,7 +14,7 @@ from events.flow import authentications
 from events.flow.advance import uris
 from events.flow.advance.frames import SUBSCRIPTION
 from events.flow.advance.happenings import Answered, Arrived, Entered, Produced
-from events.flow.advance.leaving import Leaving
+from events.flow.advance.leaving import Leaving, Left
 from events.flow.advance.pointers import task_at
 from events.flow.advance.tasks import function
 from events.flow.effects import TaskRequest
@@ -120,6 +120,8 @@ def _endpoint(leaving: Leaving, endpoint: Json) -> Json:
 
 
 def _uri(leaving: Leaving, uri: str) -> Json:
-    if is_expression(uri) and late(program(uri)):
+    if is_expression(uri) and (leaving.sealed or late(program(uri))):
         return leaving.resolved(uri)
+    if leaving.sealed:
+        return Left(uri, template=True)
     return uris.expanded(leaving.work, leaving.frame, uri)
