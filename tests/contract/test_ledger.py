@@ -373,6 +373,9 @@ async def test_a_second_fault_is_kept_for_the_redrive(ledger: Ledger) -> None:
     assert fork
     assert kept
     assert kept.task.state is TaskState.RECORDED
+    history = [entry for _, entry in await ledger.history("r1", 0)]
+    ends = [entry.instance for entry in history if entry.kind == "task.completed"]
+    assert ends == [a.instance], "a fault that counts for nothing is no history"
     letter = broken(a)
     fault = after(fork.task, ended=RunStatus.FAULTED, error={"title": "x"}, letter=letter)
     assert await ledger.transit(fault)

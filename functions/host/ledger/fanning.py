@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -44,3 +45,11 @@ def fork_rows(step: Transition) -> list[tuple[Any, ...]]:
         )
         for each in step.forks
     ]
+
+
+def in_vain(step: Transition) -> Transition:
+    """Return a fault of a branch as it is written when its fork is over: it counts for nothing.
+
+    Should the run be redriven, the fault is told again, and all that came with it.
+    """
+    return replace(step, entries=(), outbox=(), consumed=())

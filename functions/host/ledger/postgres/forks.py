@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from functions.host.ledger.claims import turn_of
-from functions.host.ledger.fanning import FORK, SCOPE, fork_rows, scope_rows
+from functions.host.ledger.fanning import FORK, SCOPE, fork_rows, in_vain, scope_rows
 from functions.host.ledger.postgres import kin, parts, tasks
 
 if TYPE_CHECKING:
@@ -29,12 +29,12 @@ async def begin(db: Database, step: Transition) -> None:
         await db.cursor().executemany(_NEW_FORK, fork_rows(step))
 
 
-async def join(db: Database, step: Transition, join: Join) -> None:
+async def join(db: Database, step: Transition, join: Join) -> Transition:
     """End a branch; open the fork's own row when that was the last, or the one that counts.
 
-    A fault of a branch after its fork is over leaves the task recorded, or the timer that led to
-    it due: should the run be redriven, the fault is told then. For the same reason a branch that
-    completes then is still the next one's turn.
+    Returns what of the step counts. A fault of a branch after its fork is over leaves the task
+    recorded, or the timer that led to it due: should the run be redriven, the fault is told then.
+    For the same reason a branch that completes then is still the next one's turn.
     """
     if join.output is not None:
         await db.execute(
@@ -61,8 +61,10 @@ async def join(db: Database, step: Transition, join: Join) -> None:
             "due_at = %s WHERE run = %s AND instance = %s",
             (join.row.due_at, step.run, step.closes),
         )
+        return in_vain(step)
     if join.turn is not None and join.output is not None:
         await _take_turns(db, step, join)
+    return step
 
 
 async def _take_turns(db: Database, step: Transition, join: Join) -> None:

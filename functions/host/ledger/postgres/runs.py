@@ -159,7 +159,7 @@ async def _apply(db: Database, step: Transition) -> None:
             beside.append((moved, (step.state, step.run, step.scope)))
             await parts.swap(db, step)
         else:
-            await forks.join(db, step, step.join)
+            step = await forks.join(db, step, step.join)
         await forks.begin(db, step)
         if step.join is None or step.join.output is not None:
             await listens.end(db, step.run, step.deaf)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from functions.host.ledger.claims import turn_of
-from functions.host.ledger.fanning import FORK, SCOPE, fork_rows, scope_rows
+from functions.host.ledger.fanning import FORK, SCOPE, fork_rows, in_vain, scope_rows
 from functions.host.ledger.sqlite import kin, parts, tasks
 
 if TYPE_CHECKING:
@@ -30,12 +30,12 @@ def begin(db: sqlite3.Connection, step: Transition) -> None:
         db.executemany(_NEW_FORK, fork_rows(step))
 
 
-def join(db: sqlite3.Connection, step: Transition, join: Join) -> None:
+def join(db: sqlite3.Connection, step: Transition, join: Join) -> Transition:
     """End a branch; open the fork's own row when that was the last, or the one that counts.
 
-    A fault of a branch after its fork is over leaves the task recorded, or the timer that led to
-    it due: should the run be redriven, the fault is told then. For the same reason a branch that
-    completes then is still the next one's turn.
+    Returns what of the step counts. A fault of a branch after its fork is over leaves the task
+    recorded, or the timer that led to it due: should the run be redriven, the fault is told then.
+    For the same reason a branch that completes then is still the next one's turn.
     """
     if join.output is not None:
         db.execute(
@@ -60,8 +60,10 @@ def join(db: sqlite3.Connection, step: Transition, join: Join) -> None:
             "due_at = ? WHERE run = ? AND instance = ?",
             (join.row.due_at, step.run, step.closes),
         )
+        return in_vain(step)
     if join.turn is not None and join.output is not None:
         _take_turns(db, step, join)
+    return step
 
 
 def _take_turns(db: sqlite3.Connection, step: Transition, join: Join) -> None:

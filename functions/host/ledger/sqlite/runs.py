@@ -141,7 +141,7 @@ def _apply(db: sqlite3.Connection, step: Transition) -> None:
             )
             parts.swap(db, step)
         else:
-            forks.join(db, step, step.join)
+            step = forks.join(db, step, step.join)
         forks.begin(db, step)
         if step.join is None or step.join.output is not None:
             listens.end(db, step.run, step.deaf)
