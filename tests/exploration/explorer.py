@@ -42,7 +42,7 @@ async def explore(
         ends: The same of a state after which nothing more happens.
         events: What comes from outside, at any time.
     """
-    world = await World.begin(text, budget, events)
+    world = await World.begin(flow_rows(text), budget, events)
     messages = world.messages
     waiting: list[tuple[object, tuple[Choice, ...], tuple[Choice, ...]]] = []
     waiting.append((world.snapshot(), (), ()))

@@ -9,24 +9,29 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from pydantic import BaseModel
+import orjson
+from pydantic import RootModel
 
-from events.flow.parse import parse as parse_flow
+from events.envelope import to_binary
+from events.flow.syntax import Flow
 from functions.flow.clock import Clock
 from functions.flow.door import Door
 from functions.host.assembly import Platform
 from functions.host.blobs import Blobs
-from functions.host.context import Resources
+from functions.host.context import Context, Resources
 from functions.host.deployed import Deployed, Deployments
 from functions.host.emitting import Emitter
+from functions.host.faults import SinkUnavailable
 from functions.host.hop import Worker
 from functions.host.jq import JqPool
+from functions.host.ledger import LedgerUnavailable
 from functions.host.ledger.sqlite import SqliteLedger
 from functions.host.outcomes import RetryPolicy
 from functions.host.settings import Settings
@@ -38,16 +43,16 @@ from functions.host.tool import Tool, tool
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections import Counter
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from events.envelope import Message
+    from events.envelope import Event, Message
     from events.flow.steps import Evaluate
-    from functions.host.context import Context
     from functions.host.ledger.rows.flow import FlowRow
     from functions.host.outcomes import Outcome
 
 SETTINGS: Final = Settings(_env_file=None)
+BEFORE: Final = "before"
+AFTER: Final = "after"
 
 
 class Unhurried(JqPool):
@@ -78,21 +83,25 @@ class Gates:
     """Where one host waits before everything that others could see."""
 
     def __init__(self) -> None:
-        self.waiting: deque[asyncio.Future[None]] = deque()
-        self.sends: set[asyncio.Future[None]] = set()
+        self.waiting: deque[asyncio.Future[str]] = deque()
+        self.sends: set[asyncio.Future[str]] = set()
         self.seen = b""
         """A digest of all that this host was told since it took its delivery."""
         self.dead = False
 
-    async def wait(self, *, send: bool = False) -> None:
-        """Wait to be chosen; a host that died never is."""
-        gate: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    async def wait(self, *, send: bool = False) -> str:
+        """Wait to be chosen, and return what fails: BEFORE it is done, AFTER, or nothing.
+
+        A host that died is never chosen.
+        """
+        gate: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.waiting.append(gate)
         if send:
             self.sends.add(gate)
-        await gate
+        fails = await gate
         if self.dead:
             raise asyncio.CancelledError
+        return fails
 
     @property
     def sending(self) -> bool:
@@ -116,7 +125,9 @@ class GatedLedger(SqliteLedger):
         return await self._transact(work)
 
     async def _transact(self, work: Callable[[sqlite3.Connection], Any], **_how: bool) -> Any:
-        await self._gates.wait()
+        fails = await self._gates.wait()
+        if fails == BEFORE:
+            raise LedgerUnavailable("as told")
         self._seen.clear()
         self._database.execute("BEGIN")
         try:
@@ -125,6 +136,8 @@ class GatedLedger(SqliteLedger):
             self._database.execute("ROLLBACK")
             raise
         self._database.execute("COMMIT")
+        if fails == AFTER:
+            raise LedgerUnavailable("as told")
         self._gates.saw(value)
         return value
 
@@ -138,21 +151,23 @@ class GatedSink:
     async def send(self, messages: list[Message]) -> None:
         """Hand events over, one after the other."""
         for message in messages:
-            await self._gates.wait(send=True)
-            self._take(message)
+            fails = await self._gates.wait(send=True)
+            if fails != BEFORE:
+                self._take(message)
+            if fails:
+                raise SinkUnavailable("as told")
             self._gates.saw("sent")
 
-
-class In(BaseModel):
-    """What `ping` is asked."""
-
-    n: int
+    async def publish(self, events: list[Event]) -> None:
+        """Hand events over that are no messages yet."""
+        await self.send([to_binary(event) for event in events])
 
 
-class Out(BaseModel):
-    """What `ping` answers."""
+class Given(RootModel[Any]):
+    """What the tool is asked, and what it answers."""
 
-    n: int
+
+Answer = Callable[[dict[str, Any], Context], Any]
 
 
 class Untimed(Tool):
@@ -193,7 +208,9 @@ def raised(
     flows: Sequence[FlowRow],
     now: Callable[[], float],
     take: Callable[[Message], None],
-    calls: Counter[str],
+    answer: Answer,
+    jq: JqPool = EXPRESSIONS,
+    settings: Settings = SETTINGS,
 ) -> Host:
     """Start a process.
 
@@ -202,29 +219,30 @@ def raised(
         flows: All flows there are.
         now: The time.
         take: Gets the events it sends.
-        calls: Counts how often the handler ran for each task instance.
+        answer: Answers for the tool.
+        jq: Evaluates the flows' expressions.
+        settings: What the operator says.
     """
     gates = Gates()
     ledger = GatedLedger(database, gates)
-    blobs, jq = Blobs(cast("Any", None), 1 << 30), EXPRESSIONS
+    blobs = Blobs(cast("Any", None), 1 << 30)
     sink = GatedSink(gates, take)
     deployments = Deployments(ledger)
     for flow in flows:
-        deployments._known[flow.digest] = _deployed(flow)
-    shared, grace = Shared(ledger, blobs), SETTINGS.request_grace
+        deployments._known[flow.digest] = deployed(flow)
+    shared, grace = Shared(ledger, blobs), settings.request_grace
     states = States(ledger, blobs)
     stepper = Stepper(shared, states, blobs, deployments, jq, now, grace=grace, max_steps=1000)
     stepper._threads = cast("Any", Inline())  # threads are no one's choice
     emitter = Emitter(ledger, blobs, cast("Any", sink))
-    settler = Settler(ledger, blobs, stepper, emitter, now, lease=SETTINGS.lease, soon=0.0)
+    settler = Settler(ledger, blobs, stepper, emitter, now, lease=settings.lease, soon=0.0)
     platform = Platform(
-        SETTINGS, ledger, cast("Any", None), blobs, deployments, cast("Any", sink), jq,
+        settings, ledger, cast("Any", None), blobs, deployments, cast("Any", sink), jq,
         emitter, settler, now,
     )  # fmt: skip
 
-    async def handle(request: In, context: Context) -> Out:
-        calls[context.task] += 1
-        return Out(n=request.n + 1)
+    async def handle(request: Given, context: Context) -> Given:
+        return Given(answer(request.root, context))
 
     described = tool(handle, name="ping", version="1.0.0", timeout=1e6)
     untimed = Untimed(**{name: getattr(described, name) for name in Tool.__slots__})
@@ -242,10 +260,11 @@ def raised(
     return Host(gates, worker, Door(platform, clock), clock, platform)
 
 
-@cache
-def _parsed(digest: str, text: str) -> Any:
-    return parse_flow(text, digest).flow
+def deployed(row: FlowRow) -> Deployed:
+    """Return a flow as the state machine reads it."""
+    return Deployed(row, _flow(orjson.dumps(row.definition)))
 
 
-def _deployed(row: FlowRow) -> Deployed:
-    return Deployed(row, _parsed(row.digest, row.source))
+@lru_cache(maxsize=64)
+def _flow(definition: bytes) -> Flow:
+    return Flow.model_validate_json(definition)

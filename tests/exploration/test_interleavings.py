@@ -8,14 +8,13 @@ work (they had been frozen, and wake). States are recognised, so each is gone on
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 import pytest
 
 from tests.exploration.explorer import Violation, explore
-from tests.exploration.world import Budget, event, flow
+from tests.exploration.world import Budget, event, flow, nothing_twice
 
 if TYPE_CHECKING:
     import sqlite3
@@ -162,26 +161,6 @@ THOROUGH = [
     ("each", "a duplicate"),
     *[("early", mishap) for mishap in MISHAPS if mishap != "a crash"],
 ]
-
-
-@pytest.fixture(autouse=True)
-def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Threads are no one's choice."""
-
-    async def to_thread(work: Callable[..., Any], *arguments: Any) -> Any:
-        return work(*arguments)
-
-    monkeypatch.setattr(asyncio, "to_thread", to_thread)
-
-
-def nothing_twice(world: World) -> str | None:
-    """Say which task or run ended twice in the run's history."""
-    rows = world.database.execute(
-        "SELECT kind, instance, count(*) FROM history WHERE kind IN "
-        "('task.completed', 'task.requested', 'run.completed', 'child.started') "
-        "GROUP BY run, kind, instance HAVING count(*) > 1"
-    ).fetchall()
-    return f"written more than once: {rows}" if rows else None
 
 
 def completed(outputs: Sequence[object]) -> Callable[[World], str | None]:

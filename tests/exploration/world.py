@@ -12,35 +12,36 @@ import sqlite3
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, cast
 
 from events.envelope import create, to_binary
 from events.envelope import parse as parse_event
 from events.flow.listening import shapes_of
 from events.flow.parse import parse as parse_flow
 from events.vocabulary import TASK_REQUESTED
+from functions.host.faults import SinkUnavailable
+from functions.host.ledger import LedgerUnavailable
 from functions.host.ledger.rows.flow import FlowRow
 from functions.host.ledger.rows.run import RunRow, RunStatus
 from functions.host.ledger.sqlite.schema import migrate
-from tests.exploration.host import Host, raised
+from tests.exploration.host import AFTER, BEFORE, Host, deployed, raised
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from events.envelope import Message
+    from functions.host.context import Context
 
 RUN: Final = "f" * 32
 START: Final = 1_000_000.0
 LEAP: Final = 10_000.0
 """Seconds that a tick lets pass: every lease, grace, back-off and timer of these flows is over."""
-TICKS: Final = 20
-"""Sweeps after which a run that is not over never will be."""
 UNTOLD: Final = frozenset({"flows", "doors", "shapes", "tools"})
 """Tables that say nothing of the run."""
 
 Choice = tuple[str, ...]
-"""What happens next: `deliver host event`, `step host`, `crash host`, `duplicate event`, `lose
-event` or `tick`."""
+"""What happens next: `deliver host event`, `step host`, `crash host`, `fail host when`, `duplicate
+event`, `lose event` or `tick`."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ class Budget:
     losses: int = 0
     early: int = 0
     """Ticks while somebody is still busy: to that host, this is having been frozen."""
+    failures: int = 0
+    """Calls of the ledger or the broker that fail, or of which the answer is lost."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,14 @@ def event(kind: str, number: int) -> Message:
 
 
 @cache
+def _empty() -> bytes:
+    """Return a ledger that nothing is in."""
+    database = sqlite3.connect(":memory:", isolation_level=None)
+    migrate(database)
+    return database.serialize()
+
+
+@cache
 def flow_rows(text: str) -> tuple[FlowRow, ...]:
     """Return the flows of a text as they are deployed; the first is the one that is run."""
     return tuple(_flow_row(each) for each in text.split("\n---\n"))
@@ -106,6 +117,8 @@ def _flow_row(text: str) -> FlowRow:
 class World:
     """Everything there is; `apply` makes one choice and runs until all wait for the next."""
 
+    TICKS: ClassVar = 20
+    """Sweeps after which a run that is not over never will be."""
     flows: tuple[FlowRow, ...]
     budget: Budget
     database: sqlite3.Connection
@@ -119,18 +132,24 @@ class World:
     hosts: dict[str, Host] = field(default_factory=dict)
 
     @classmethod
-    async def begin(cls, text: str, budget: Budget, events: Sequence[Message] = ()) -> World:
+    async def begin(
+        cls,
+        flows: tuple[FlowRow, ...],
+        budget: Budget,
+        events: Sequence[Message] = (),
+        given: str = "{}",
+    ) -> Self:
         """Deploy the flows and start the one run that nobody else starts; the events come later."""
         database = sqlite3.connect(":memory:", isolation_level=None)
-        migrate(database)
-        world = cls(flow_rows(text), budget, database)
+        database.deserialize(_empty())
+        world = cls(flows, budget, database)
         world.raise_hosts()
         host = world.hosts["a"]
         for row in reversed(world.flows):
-            shapes = shapes_of(parse_flow(row.source, "flow.yaml").flow)
+            shapes = shapes_of(deployed(row).flow)
             await world.through(host, host.platform.ledger.deploy(row, [], None, shapes))
         run = RunRow(
-            RUN, row.digest, row.namespace, row.name, row.version, 1, RunStatus.RUNNING, "{}",
+            RUN, row.digest, row.namespace, row.name, row.version, 1, RunStatus.RUNNING, given,
             None, None, START, None, "0" * 32,
         )  # fmt: skip
         _, opened = await world.through(host, host.platform.settler.start(run))
@@ -172,7 +191,12 @@ class World:
             self.hosts[name] = self._host()
 
     def _host(self) -> Host:
-        return raised(self.database, self.flows, self._time, self._take, self.calls)
+        return raised(self.database, self.flows, self._time, self._take, self.answer)
+
+    def answer(self, request: dict[str, Any], context: Context) -> Any:
+        """Answer a call of the tool."""
+        self.calls[context.task] += 1
+        return {"n": request["n"] + 1}
 
     def _time(self) -> float:
         return self.now
@@ -188,7 +212,7 @@ class World:
         task = asyncio.ensure_future(work)
         await quiet()
         while host.gates.waiting:
-            host.gates.waiting.popleft().set_result(None)
+            host.gates.waiting.popleft().set_result("")
             await quiet()
         return await task
 
@@ -196,7 +220,9 @@ class World:
         """Return what may happen next."""
         sending = next((name for name, host in self.hosts.items() if host.gates.sending), None)
         if sending:  # the order of a send and of what others do makes no difference
-            return [("step", sending), *([("crash", sending)] if self.budget.crashes else [])]
+            crash: list[Choice] = [("crash", sending)] if self.budget.crashes else []
+            fails: list[Choice] = [("fail", sending, when) for when in (BEFORE, AFTER)]
+            return [("step", sending), *crash, *(fails if self.budget.failures else [])]
         found: list[Choice] = [
             ("step", name) for name, host in self.hosts.items() if host.gates.waiting
         ]
@@ -209,7 +235,14 @@ class World:
             found += [("duplicate", each) for each in sorted(self.delivered - set(self.pending))]
         if self.budget.losses:
             found += [("lose", event) for event in sorted(self.pending) if self._is_hop(event)]
-        may = self.ticks < TICKS and not self.hosts["clock"].busy and not self.ended
+        if self.budget.failures:
+            found += [
+                ("fail", name, when)
+                for name, host in self.hosts.items()
+                if host.gates.waiting
+                for when in (BEFORE, AFTER)
+            ]
+        may = self.ticks < self.TICKS and not self.hosts["clock"].busy and not self.ended
         if may and (idle or self.budget.early):
             found.append(("tick", "forced" if idle else "early"))
         return found
@@ -241,15 +274,25 @@ class World:
 
     def _finished(self, host: Host) -> None:
         assert host.task is not None
-        reply, host.task = host.task.result(), None
-        if host.delivery:
-            self.delivered.add(host.delivery)
-            host.delivery = ""
+        task, host.task = host.task, None
+        delivery, host.delivery = host.delivery, ""
+        try:
+            reply = task.result()
+        except (LedgerUnavailable, SinkUnavailable):  # a 503, or the clock's next round
+            self._again(delivery)
+            return
+        if delivery:
+            self.delivered.add(delivery)
             if reply is not None:
                 self._take(reply)
 
+    def _again(self, delivery: str) -> None:
+        """Deliver again what nobody acknowledged."""
+        if delivery and delivery not in self.pending:
+            self.pending.append(delivery)
+
     def _step(self, name: str) -> None:
-        self.hosts[name].gates.waiting.popleft().set_result(None)
+        self.hosts[name].gates.waiting.popleft().set_result("")
 
     def _deliver(self, name: str, event: str) -> None:
         host = self.hosts[name]
@@ -264,8 +307,11 @@ class World:
         host = self.hosts[name]
         self.budget = replace(self.budget, crashes=self.budget.crashes - 1)
         host.die()
-        if host.delivery and host.delivery not in self.pending:  # nobody acknowledged it
-            self.pending.append(host.delivery)
+        self._again(host.delivery)
+
+    def _fail(self, name: str, when: str) -> None:
+        self.budget = replace(self.budget, failures=self.budget.failures - 1)
+        self.hosts[name].gates.waiting.popleft().set_result(when)
 
     def _duplicate(self, event: str) -> None:
         self.budget = replace(self.budget, duplicates=self.budget.duplicates - 1)
@@ -275,11 +321,15 @@ class World:
         self.budget = replace(self.budget, losses=self.budget.losses - 1)
         self.pending.remove(event)
 
+    def later(self) -> float:
+        """Return what time it is when the clock ticks next."""
+        return self.now + LEAP
+
     def _tick(self, kind: str) -> None:
         if kind == "early":
             self.budget = replace(self.budget, early=self.budget.early - 1)
         self.ticks += 1
-        self.now += LEAP
+        self.now = self.later()
         host = self.hosts["clock"]
         host.task = asyncio.ensure_future(host.clock.tick())
         host.gates.saw(("tick", self.now))
@@ -320,6 +370,16 @@ class World:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
         self.database.close()
+
+
+def nothing_twice(world: World) -> str | None:
+    """Say which task or run ended twice in the run's history."""
+    rows = world.database.execute(
+        "SELECT kind, instance, count(*) FROM history WHERE kind IN "
+        "('task.completed', 'task.requested', 'run.completed', 'child.started') "
+        "GROUP BY run, kind, instance HAVING count(*) > 1"
+    ).fetchall()
+    return f"written more than once: {rows}" if rows else None
 
 
 async def quiet() -> None:
