@@ -24,13 +24,12 @@ from functions.flow.tracing import hops, overdue, totals
 from functions.host.assembly import Platform  # noqa: TC001 - FastAPI reads the annotation
 from functions.host.endpoint import read_body
 from functions.host.faults import Refused
-from functions.host.ledger.rows.run import RunRow, RunStatus
+from functions.host.ledger.rows.run import ENDED, RunRow, RunStatus
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 router = APIRouter()
-_ENDED = {RunStatus.COMPLETED, RunStatus.FAULTED, RunStatus.CANCELLED}
 _END_KINDS = {"run.completed", "run.faulted", "run.cancelled"}
 _LONGEST_WAIT = 240.0
 _INPUT_BODY: dict[str, Any] = {"requestBody": {"content": {"application/json": {"schema": {}}}}}
@@ -59,10 +58,10 @@ async def start_run(
     )
     await platform.emitter.emit(run, opened, reply=False)
     seconds = _seconds(prefer)
-    if seconds and run.status not in _ENDED:
+    if seconds and run.status not in ENDED:
         await request.app.state.watch.ended(run.id, seconds)
         run = await platform.ledger.run(run.id) or run
-    response.status_code = 200 if run.status in _ENDED and seconds else 202
+    response.status_code = 200 if run.status in ENDED and seconds else 202
     response.headers["Location"] = f"/runs/{run.id}"
     return await run_view(run, platform.blobs)
 
@@ -171,7 +170,7 @@ async def follow_run(
 
 
 async def _stream(platform: Platform, run: RunRow, after: int) -> AsyncIterator[bytes]:
-    pause, silent, ended = 0.01, 0.0, run.status in _ENDED
+    pause, silent, ended = 0.01, 0.0, run.status in ENDED
     while True:
         entries = await records.history_of(platform, run, after)
         if ended and not entries:

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from functions.host.ledger import LedgerUnavailable, open_ledger
-from functions.host.ledger.postgres import PostgresLedger, connections, runs, schema
+from functions.host.ledger.postgres import PostgresLedger, connections, history, schema
 from functions.host.ledger.rows.letter import Letter, LetterStatus
 from tests.support.contender import NOW, hop, run, started, step, task
 from tests.support.postgres import Postgres
@@ -160,7 +160,7 @@ async def test_a_frozen_host_lets_go_of_its_locks(
         await (await db.execute("SELECT 1 FROM runs FOR UPDATE")).fetchone()
         held.set()
         await asyncio.sleep(3)
-        await runs.append(db, "r0", [])
+        await history.append(db, "r0", [])
 
     holding = asyncio.create_task(frozen._write(hold))
     await held.wait()

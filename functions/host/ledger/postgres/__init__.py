@@ -17,6 +17,7 @@ from functions.host.ledger.postgres import (
     chronicle,
     flows,
     gatherings,
+    history,
     kin,
     letters,
     listens,
@@ -27,6 +28,7 @@ from functions.host.ledger.postgres import (
     phases,
     retention,
     runs,
+    steering,
     tasks,
 )
 from functions.host.ledger.postgres.connections import Connections
@@ -150,13 +152,13 @@ class PostgresLedger:
         return await self._write(lambda db: runs.transit(db, transition))
 
     async def suspend(self, run_id: str, at: float) -> RunRow | None:
-        return await self._write(lambda db: runs.suspend(db, run_id, at))
+        return await self._write(lambda db: steering.suspend(db, run_id, at))
 
     async def resume(self, run_id: str, at: float) -> RunRow | None:
-        return await self._write(lambda db: runs.resume(db, run_id, at))
+        return await self._write(lambda db: steering.resume(db, run_id, at))
 
     async def cancel(self, run_id: str, at: float) -> RunRow | None:
-        return await self._write(lambda db: runs.cancel(db, run_id, at))
+        return await self._write(lambda db: steering.cancel(db, run_id, at))
 
     async def done_with(self, before: float, limit: int) -> list[str]:
         return await self._read(lambda db: retention.done_with(db, before, limit))
@@ -171,7 +173,7 @@ class PostgresLedger:
         await self._write(lambda db: retention.erase(db, run_ids))
 
     async def history(self, run_id: str, after: int) -> list[tuple[int, Entry]]:
-        return await self._read(lambda db: runs.history(db, run_id, after))
+        return await self._read(lambda db: history.read(db, run_id, after))
 
     async def claim(self, hop: Hop, *, now: float, lease: float, cold: bool) -> Claim:
         # a claim is no promise: lost when the server crashes, the task is simply asked for again

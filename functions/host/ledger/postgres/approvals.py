@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from events.flow.advance.timers import ESCALATION
 from functions.host.ledger.hearing import bounds
-from functions.host.ledger.postgres import runs, tasks
+from functions.host.ledger.postgres import history, runs, tasks
 from functions.host.ledger.postgres.schema import RUN, TASK
 from functions.host.ledger.rows.task import Work
 
@@ -94,7 +94,7 @@ async def answer(db: Database, asked: TaskRow, hearing: TaskRow, entry: Entry) -
         (asked.run, *bounds(asked.instance)),
     )
     await tasks.insert(db, [hearing])
-    await runs.append(db, asked.run, [entry])
+    await history.append(db, asked.run, [entry])
     return True
 
 

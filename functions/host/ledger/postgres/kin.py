@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from functions.host.ledger.claims import adopted, awaiting, cancelled, reopened, revivable
-from functions.host.ledger.postgres import forks, letters, runs, tasks
+from functions.host.ledger.postgres import forks, history, letters, runs, tasks
 from functions.host.ledger.rows.history import Entry
 from functions.host.ledger.rows.letter import LetterStatus
 from functions.host.ledger.rows.run import RunStatus
@@ -73,7 +73,7 @@ async def cancel(db: Database, run_ids: list[str], at: float) -> None:
             "UPDATE tasks SET state = 'closed', token = token + 1 WHERE run = %s", (run_id,)
         )
         await db.execute("DELETE FROM subscriptions WHERE run = %s", (run_id,))
-        await runs.append(db, run_id, [Entry("run.cancelled", at)])
+        await history.append(db, run_id, [Entry("run.cancelled", at)])
 
 
 async def report_cancelled(db: Database, child: RunRow, at: float) -> None:
@@ -109,7 +109,7 @@ async def adopt(
     await tasks.update(db, adopted(work.task, outcome, first.at))
     detail = {"run": child.id, "flow": child.flow, "awaited": child.awaited}
     entry = Entry("child.started", first.at, work.task.reference, work.task.instance, detail)
-    await runs.append(db, work.run.id, [entry])
+    await history.append(db, work.run.id, [entry])
     await runs.open_run(db, child, first)
     return True
 
@@ -170,4 +170,6 @@ async def _revive(db: Database, task: TaskRow, at: float, detail: dict[str, int]
         (task.run,),
     )
     await forks.redriven(db, task.run)
-    await runs.append(db, task.run, [Entry("redriven", at, task.reference, task.instance, detail)])
+    await history.append(
+        db, task.run, [Entry("redriven", at, task.reference, task.instance, detail)]
+    )

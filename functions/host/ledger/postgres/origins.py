@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from functions.host.ledger.postgres import kin, letters, runs
+from functions.host.ledger.postgres import history, kin, letters, runs
 from functions.host.ledger.rows.history import Entry
 from functions.host.ledger.rows.letter import LetterStatus
 
@@ -28,7 +28,7 @@ async def redrive(db: Database, run: RunRow, first: Transition, letter: str) -> 
         return run, False
     await kin.cancel(db, await kin.below(db, kin.OF_RUN, former), run.started_at)
     detail = {"run": run.id, "version": run.version}
-    await runs.append(db, former, [Entry("run.redriven", run.started_at, detail=detail)])
+    await history.append(db, former, [Entry("run.redriven", run.started_at, detail=detail)])
     return await runs.open_run(db, run, first)
 
 

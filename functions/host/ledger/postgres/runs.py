@@ -1,4 +1,4 @@
-"""Runs, scopes, history and transitions in PostgreSQL; each function is one transaction's work.
+"""Runs, scopes and transitions in PostgreSQL; each function is one transaction's work.
 
 Whatever writes more than one row of a run first locks the run's row (`hold`), so that the
 writers of one run queue up and each sees what the one before it left: under READ COMMITTED
@@ -18,6 +18,7 @@ from functions.host.ledger.postgres import (
     approvals,
     budgets,
     forks,
+    history,
     kin,
     letters,
     listens,
@@ -26,8 +27,7 @@ from functions.host.ledger.postgres import (
     tasks,
 )
 from functions.host.ledger.postgres.schema import RUN
-from functions.host.ledger.rows.history import Entry
-from functions.host.ledger.rows.run import RunRow, RunStatus
+from functions.host.ledger.rows.run import ENDED, RunRow, RunStatus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +39,6 @@ COLUMNS: Final = ", ".join(RUN)
 _MARKS: Final = ", ".join(["%s"] * len(RUN))
 _STATUS: Final = RUN.index("status")
 _ERROR: Final = RUN.index("error")
-_ENDED: Final = (RunStatus.COMPLETED, RunStatus.FAULTED, RunStatus.CANCELLED)
 _values = attrgetter(*RUN)
 
 
@@ -75,7 +74,7 @@ async def ended(db: Database, run_ids: Sequence[str]) -> list[str]:
     """Return the runs that ended."""
     found = await db.execute(
         "SELECT id FROM runs WHERE id = ANY(%s) AND status = ANY(%s)",
-        (list(run_ids), list(_ENDED)),
+        (list(run_ids), list(ENDED)),
     )
     return [row[0] for row in await found.fetchall()]
 
@@ -172,7 +171,7 @@ async def _apply(db: Database, step: Transition) -> None:
     if step.letter:
         await letters.settle(db, step.letter)
     beside.append(_counted(step))
-    await append(db, step.run, step.entries, *beside)
+    await history.append(db, step.run, step.entries, *beside)
     if step.ended and step.child_end:
         await kin.report_end(db, step.child_end)
 
@@ -187,103 +186,6 @@ def _counted(step: Transition) -> tuple[str, Sequence[Any]]:
         "WHERE id = %s"
     )
     return ended, (step.ended, step.output, error, step.at, step.run)
-
-
-async def append(
-    db: Database, run_id: str, entries: Sequence[Entry], *beside: tuple[str, Sequence[Any]]
-) -> None:
-    """Number and store history entries of a run that is held: nobody else numbers any.
-
-    One statement however many entries: a wide fork has a line for every branch. `beside` are
-    statements that write other tables, done by the same one: each costs the host more than it
-    costs the server.
-    """
-    if not entries:
-        for statement, values in beside:
-            await db.execute(statement, values)
-    else:
-        also = ", ".join(f"beside{n} AS ({each})" for n, (each, _) in enumerate(beside))
-        given = [value for _, values in beside for value in values]
-        rows = ((e.kind, e.at, e.reference, e.instance, _json(e.detail)) for e in entries)
-        columns = zip(*rows, strict=True)
-        await db.execute(
-            f"{'WITH ' + also if also else ''} "  # noqa: S608 - our own statements
-            "INSERT INTO history (run, seq, kind, at, reference, instance, detail) "
-            "SELECT %s, number + (SELECT coalesce(max(seq), 0) FROM history WHERE run = %s), "
-            "kind, at, reference, instance, detail::json FROM unnest(%s::text[], "
-            "%s::double precision[], %s::text[], %s::text[], %s::text[]) "
-            "WITH ORDINALITY AS entry (kind, at, reference, instance, detail, number)",
-            (*given, run_id, run_id, *(list(column) for column in columns)),
-        )
-
-
-async def cancel(db: Database, run_id: str, at: float) -> RunRow | None:
-    """End a run and those it awaits, close their tasks and tell who awaits it."""
-    run = await kin.held(db, run_id)
-    if run is None or run.status in _ENDED:
-        return run
-    await kin.cancel(db, await _with_below(db, run_id), at)
-    await kin.report_cancelled(db, run, at)
-    return await by_id(db, run_id)
-
-
-async def _with_below(db: Database, run_id: str) -> list[str]:
-    """Hold a run and those below that it awaits; return them, none where it has ended."""
-    await hold(db, run_id)
-    run = await by_id(db, run_id)
-    if run is None or run.status in _ENDED:
-        return []
-    return [run_id, *await kin.below(db, kin.OF_RUN, run_id)]
-
-
-async def suspend(db: Database, run_id: str, at: float) -> RunRow | None:
-    """Stop a running run, and those it awaits, where they stand."""
-    for each in await _with_below(db, run_id):
-        done = await db.execute(
-            "UPDATE runs SET status = 'suspended' WHERE id = %s AND status = 'running' RETURNING 1",
-            (each,),
-        )
-        if await done.fetchone():
-            await append(db, each, [Entry("run.suspended", at)])
-    return await by_id(db, run_id)
-
-
-async def resume(db: Database, run_id: str, at: float) -> RunRow | None:
-    """Let a suspended run, and those it awaits, go on."""
-    for each in await _with_below(db, run_id):
-        done = await db.execute(
-            "UPDATE runs SET status = 'running' WHERE id = %s AND status = 'suspended' RETURNING 1",
-            (each,),
-        )
-        if await done.fetchone():
-            await _resume(db, each, at)
-    return await by_id(db, run_id)
-
-
-async def _resume(db: Database, run_id: str, at: float) -> None:
-    """Make everything due that a run has out; the pause counts for none of its timers."""
-    await db.execute(
-        "UPDATE tasks SET due_at = due_at + %(at)s - (SELECT max(at) FROM history "
-        "WHERE run = %(run)s AND kind = 'run.suspended') "
-        "WHERE run = %(run)s AND state IN ('waiting', 'retrying')",
-        {"run": run_id, "at": at},
-    )
-    await db.execute(
-        "UPDATE tasks SET due_at = %s WHERE run = %s "
-        "AND state IN ('requested', 'recorded', 'starting')",
-        (at, run_id),
-    )
-    await append(db, run_id, [Entry("run.resumed", at)])
-
-
-async def history(db: Database, run_id: str, after: int) -> list[tuple[int, Entry]]:
-    """Return numbered entries."""
-    found = await db.execute(
-        "SELECT seq, kind, at, reference, instance, detail FROM history "
-        "WHERE run = %s AND seq > %s ORDER BY seq",
-        (run_id, after),
-    )
-    return [(seq, Entry(*entry)) for seq, *entry in await found.fetchall()]
 
 
 def _json(value: Any) -> str:

@@ -15,7 +15,7 @@ from functions.host.ledger.claims import (
     given_up,
     woken,
 )
-from functions.host.ledger.postgres import budgets, kin, runs
+from functions.host.ledger.postgres import budgets, history, kin, runs
 from functions.host.ledger.postgres.schema import RUN, TASK
 from functions.host.ledger.rows.task import TaskRow, TaskState, Work
 
@@ -127,7 +127,7 @@ async def claim(db: Database, hop: Hop, now: float, lease: float, *, cold: bool)
         "WHERE run = %s AND instance = %s"
     )
     values = task.state, task.token, task.claims, task.due_at, task.run, task.instance
-    await runs.append(db, task.run, [claim_entry(task, now, cold=cold)], (taken, values))
+    await history.append(db, task.run, [claim_entry(task, now, cold=cold)], (taken, values))
     return Claim(verdict, replace(work, task=task), reason, scope)
 
 
@@ -180,7 +180,7 @@ async def park(
     )
     parked = await done.fetchone() is not None
     if parked:
-        await runs.append(db, task.run, [entry])
+        await history.append(db, task.run, [entry])
         if charge:
             await budgets.charge(db, task.run, task.instance, charge)
     return parked

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 
 class RunStatus(StrEnum):
@@ -17,6 +17,10 @@ class RunStatus(StrEnum):
     CANCELLED = "cancelled"
     FAULTED = "faulted"
     COMPLETED = "completed"
+
+
+ENDED: Final = frozenset({RunStatus.COMPLETED, RunStatus.FAULTED, RunStatus.CANCELLED})
+"""The phases of a run that goes no further."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import orjson
 from events.flow.advance.timers import ESCALATION
 from functions.host.ledger.hearing import bounds
 from functions.host.ledger.rows.task import Work
-from functions.host.ledger.sqlite import runs, tasks
+from functions.host.ledger.sqlite import history, runs, tasks
 from functions.host.ledger.sqlite.schema import RUN, TASK
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def answer(db: sqlite3.Connection, asked: TaskRow, hearing: TaskRow, entry: Entr
         (asked.run, *bounds(asked.instance)),
     )
     tasks.insert(db, [hearing])
-    runs.append(db, asked.run, [entry])
+    history.append(db, asked.run, [entry])
     return True
 
 

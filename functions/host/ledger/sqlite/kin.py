@@ -11,7 +11,7 @@ from functions.host.ledger.rows.history import Entry
 from functions.host.ledger.rows.letter import LetterStatus
 from functions.host.ledger.rows.run import RunStatus
 from functions.host.ledger.rows.task import WORKFLOW, TaskState
-from functions.host.ledger.sqlite import forks, letters, runs, tasks
+from functions.host.ledger.sqlite import forks, history, letters, runs, tasks
 
 if TYPE_CHECKING:
     import sqlite3
@@ -51,7 +51,7 @@ def cancel(db: sqlite3.Connection, run_ids: list[str], at: float) -> None:
         db.execute("UPDATE runs SET status = 'cancelled', ended_at = ? WHERE id = ?", (at, run_id))
         db.execute("UPDATE tasks SET state = 'closed', token = token + 1 WHERE run = ?", (run_id,))
         db.execute("DELETE FROM subscriptions WHERE run = ?", (run_id,))
-        runs.append(db, run_id, [Entry("run.cancelled", at)])
+        history.append(db, run_id, [Entry("run.cancelled", at)])
 
 
 def report_cancelled(db: sqlite3.Connection, child: RunRow, at: float) -> None:
@@ -89,7 +89,7 @@ def adopt(
     tasks.update(db, adopted(work.task, outcome, first.at))
     detail = {"run": child.id, "flow": child.flow, "awaited": child.awaited}
     entry = Entry("child.started", first.at, work.task.reference, work.task.instance, detail)
-    runs.append(db, work.run.id, [entry])
+    history.append(db, work.run.id, [entry])
     runs.open_run(db, child, first)
     return True
 
@@ -137,4 +137,4 @@ def _revive(db: sqlite3.Connection, task: TaskRow, at: float, detail: dict[str, 
         (task.run,),
     )
     forks.redriven(db, task.run)
-    runs.append(db, task.run, [Entry("redriven", at, task.reference, task.instance, detail)])
+    history.append(db, task.run, [Entry("redriven", at, task.reference, task.instance, detail)])

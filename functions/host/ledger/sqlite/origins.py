@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from functions.host.ledger.rows.history import Entry
 from functions.host.ledger.rows.letter import LetterStatus
-from functions.host.ledger.sqlite import kin, letters, runs
+from functions.host.ledger.sqlite import history, kin, letters, runs
 
 if TYPE_CHECKING:
     import sqlite3
@@ -30,7 +30,7 @@ def redrive(
         return run, False
     kin.cancel(db, kin.below(db, kin.BELOW_RUN, former), run.started_at)
     detail = {"run": run.id, "version": run.version}
-    runs.append(db, former, [Entry("run.redriven", run.started_at, detail=detail)])
+    history.append(db, former, [Entry("run.redriven", run.started_at, detail=detail)])
     return runs.open_run(db, run, first)
 
 

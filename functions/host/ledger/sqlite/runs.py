@@ -1,4 +1,4 @@
-"""Runs, scopes, history and transitions in SQLite; each function is one transaction's work."""
+"""Runs, scopes and transitions in SQLite; each function is one transaction's work."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from functions.host.ledger.rows.history import Entry
 from functions.host.ledger.rows.run import RunRow, RunStatus
 from functions.host.ledger.sqlite import (
     approvals,
     budgets,
     forks,
+    history,
     kin,
     letters,
     listens,
@@ -29,9 +29,7 @@ if TYPE_CHECKING:
     from functions.host.ledger.rows.transition import Transition
 
 COLUMNS = ", ".join(RUN)
-_COLUMNS_OF_A_ROW = ", ".join(f"json_extract(value, '$[{i}]')" for i in range(5))
 _AWAITED, _ARCHIVED = RUN.index("awaited"), RUN.index("archived")
-_ENDED = (RunStatus.COMPLETED, RunStatus.FAULTED, RunStatus.CANCELLED)
 
 
 def read(row: Sequence[Any]) -> RunRow:
@@ -153,7 +151,7 @@ def _apply(db: sqlite3.Connection, step: Transition) -> None:
     budgets.account(db, step)
     if step.letter:
         letters.settle(db, step.letter)
-    append(db, step.run, step.entries)
+    history.append(db, step.run, step.entries)
     if step.ended:
         _end(db, step)
         if step.child_end:
@@ -174,88 +172,6 @@ def _end(db: sqlite3.Connection, step: Transition) -> None:
             step.run,
         ),
     )
-
-
-def append(db: sqlite3.Connection, run_id: str, entries: Sequence[Entry]) -> None:
-    """Number and store history entries.
-
-    One statement however many entries: each one more costs this thread its turn.
-    """
-    rows = [(e.kind, e.at, e.reference, e.instance, _json(e.detail)) for e in entries]
-    db.execute(
-        "INSERT INTO history (run, seq, kind, at, reference, instance, detail) SELECT ?1, "  # noqa: S608 - constant
-        "key + 1 + (SELECT coalesce(max(seq), 0) FROM history WHERE run = ?1), "
-        f"{_COLUMNS_OF_A_ROW} FROM json_each(?2)",
-        (run_id, _json(rows)),
-    )
-
-
-def cancel(db: sqlite3.Connection, run_id: str, at: float) -> RunRow | None:
-    """End a run and those it awaits, close their tasks and tell who awaits it."""
-    run = by_id(db, run_id)
-    if run is None or run.status in _ENDED:
-        return run
-    kin.cancel(db, _with_below(db, run_id), at)
-    kin.report_cancelled(db, run, at)
-    return by_id(db, run_id)
-
-
-def _with_below(db: sqlite3.Connection, run_id: str) -> list[str]:
-    """Return a run and those below that it awaits; none where it has ended."""
-    run = by_id(db, run_id)
-    if run is None or run.status in _ENDED:
-        return []
-    return [run_id, *kin.below(db, kin.BELOW_RUN, run_id)]
-
-
-def suspend(db: sqlite3.Connection, run_id: str, at: float) -> RunRow | None:
-    """Stop a running run, and those it awaits, where they stand."""
-    for each in _with_below(db, run_id):
-        done = db.execute(
-            "UPDATE runs SET status = 'suspended' WHERE id = ? AND status = 'running'", (each,)
-        )
-        if done.rowcount:
-            append(db, each, [Entry("run.suspended", at)])
-    return by_id(db, run_id)
-
-
-def resume(db: sqlite3.Connection, run_id: str, at: float) -> RunRow | None:
-    """Let a suspended run, and those it awaits, go on."""
-    for each in _with_below(db, run_id):
-        done = db.execute(
-            "UPDATE runs SET status = 'running' WHERE id = ? AND status = 'suspended'", (each,)
-        )
-        if done.rowcount:
-            _resume(db, each, at)
-    return by_id(db, run_id)
-
-
-def _resume(db: sqlite3.Connection, run_id: str, at: float) -> None:
-    """Make everything due that a run has out; the pause counts for none of its timers."""
-    db.execute(
-        "UPDATE tasks SET due_at = due_at + ?2 - (SELECT max(at) FROM history WHERE run = ?1 "
-        "AND kind = 'run.suspended') WHERE run = ?1 AND state IN ('waiting', 'retrying')",
-        (run_id, at),
-    )
-    db.execute(
-        "UPDATE tasks SET due_at = ? WHERE run = ? "
-        "AND state IN ('requested', 'recorded', 'starting')",
-        (at, run_id),
-    )
-    append(db, run_id, [Entry("run.resumed", at)])
-
-
-def history(db: sqlite3.Connection, run_id: str, after: int) -> list[tuple[int, Entry]]:
-    """Return numbered entries."""
-    rows = db.execute(
-        "SELECT seq, kind, at, reference, instance, detail FROM history "
-        "WHERE run = ? AND seq > ? ORDER BY seq",
-        (run_id, after),
-    ).fetchall()
-    return [
-        (seq, Entry(kind, at, task, instance, orjson.loads(text)))
-        for seq, kind, at, task, instance, text in rows
-    ]
 
 
 def _json(value: Any) -> str:

@@ -17,7 +17,7 @@ from functions.host.ledger.claims import (
     woken,
 )
 from functions.host.ledger.rows.task import TaskRow, TaskState, Work
-from functions.host.ledger.sqlite import budgets, kin, runs
+from functions.host.ledger.sqlite import budgets, history, kin, runs
 from functions.host.ledger.sqlite.schema import RUN, TASK
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def claim(db: sqlite3.Connection, hop: Hop, now: float, lease: float, cold: bool
         "WHERE run = ? AND instance = ?",
         (task.state, task.token, task.claims, task.due_at, task.run, task.instance),
     )
-    runs.append(db, task.run, [claim_entry(task, now, cold=cold)])
+    history.append(db, task.run, [claim_entry(task, now, cold=cold)])
     return Claim(verdict, replace(work, task=task), reason, scope)
 
 
@@ -182,7 +182,7 @@ def park(
         (due_at, *_ours(task)),
     )
     if done.rowcount == 1:
-        runs.append(db, task.run, [entry])
+        history.append(db, task.run, [entry])
         if charge:
             budgets.charge(db, task.run, task.instance, charge)
     return done.rowcount == 1
