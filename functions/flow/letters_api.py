@@ -9,8 +9,8 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from functions.flow.letter_views import LetterView, letter_view
-from functions.flow.redrive import UNEDITED, check_open, redrive
-from functions.flow.renewal import renew
+from functions.flow.redrive import check_open, redrive
+from functions.flow.renewal import UNEDITED, renew
 from functions.host.assembly import Platform  # noqa: TC001 - FastAPI reads the annotation
 from functions.host.faults import Refused
 from functions.host.ledger.rows.letter import Letter, LetterStatus
@@ -101,8 +101,8 @@ async def redrive_letter(
         check_open(letter)
         run = await renew(platform, letter, body.flowVersion)
         return {"id": letter.id, "run": run.id}
-    await redrive(platform, letter, body.input if body and edited else UNEDITED)
-    return {"id": letter.id, "run": letter.run}
+    run_id = await redrive(platform, letter, body.input if body and edited else UNEDITED)
+    return {"id": letter.id, "run": run_id}
 
 
 @router.post("/deadletters/redrive", status_code=202)

@@ -8,6 +8,7 @@ import orjson
 
 from events.envelope import Event, parse
 from events.vocabulary import digest
+from functions.flow.renewal import UNEDITED, renew
 from functions.host.faults import Refused
 from functions.host.ledger.rows.letter import Letter, LetterStatus
 from functions.host.ledger.rows.task import TaskState
@@ -15,24 +16,22 @@ from functions.host.ledger.rows.task import TaskState
 if TYPE_CHECKING:
     from functions.host.assembly import Platform
 
-UNEDITED: Final = object()
-"""Says that the task's own input is to be used."""
 
+async def redrive(platform: Platform, letter: Letter, edited: Any = UNEDITED) -> str | None:
+    """Send one letter on its way again, and return the run that goes on, if it is about one.
 
-async def redrive(platform: Platform, letter: Letter, edited: Any = UNEDITED) -> None:
-    """Send one letter on its way again; Refused 409 says why it cannot be."""
+    A run that faulted while no task was out, in its first step or by what an event brought, goes
+    on as a new run that takes over its results; what is edited is then the run's input.
+    Refused 409 says why a letter cannot be redriven.
+    """
     check_open(letter)
     if letter.run is None:
         await _republish(platform, letter, edited)
     elif letter.instance is None:
-        raise Refused(
-            409,
-            "No task to redrive",
-            f"run {letter.run} faulted while no task was out; deploy a corrected flow and redrive "
-            "on its version",
-        )
+        return (await renew(platform, letter, None, edited)).id
     else:
         await _reopen(platform, letter, edited)
+    return letter.run
 
 
 def check_open(letter: Letter) -> None:

@@ -1,4 +1,7 @@
-"""Redrive on a newer version of a flow: a new run that takes over what the old one has paid for."""
+"""Redrive as a new run, which takes over what the old one has paid for.
+
+That is how a run goes on with a newer version of its flow, and one that has no task to go on from.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +23,19 @@ if TYPE_CHECKING:
     from functions.host.ledger.rows.letter import Letter
     from functions.host.ledger.rows.run import RunRow
 
+UNEDITED: Final = object()
+"""Says that an input is to be used as it is."""
 _TITLE: Final = "Cannot be redriven so"
 
 
-async def renew(platform: Platform, letter: Letter, version: str) -> RunRow:
-    """Start a run for an open letter on another version of its flow, and return it.
+async def renew(
+    platform: Platform, letter: Letter, version: str | None, value: Any = UNEDITED
+) -> RunRow:
+    """Start a run for an open letter, and return it.
 
-    Refused 409 says why the letter, its run and the version do not fit together.
+    It is on a newer version of the flow, or on the old run's own where `version` is None, and has
+    the old run's input unless `value` is another one. Refused 409 says why the letter, its run and
+    the version do not fit together.
     """
     old = await platform.ledger.run(letter.run) if letter.run else None
     if old is None:
@@ -36,8 +45,9 @@ async def renew(platform: Platform, letter: Letter, version: str) -> RunRow:
     if old.awaited:
         detail = f"run {old.id} is the one that run {old.parent} waits for; redrive it as it is"
         raise Refused(409, _TITLE, detail)
-    deployed = await _newer(platform, old, version)
-    value = await platform.blobs.unpack(old.input)
+    deployed = await _chosen(platform, old, version)
+    if value is UNEDITED:
+        value = await platform.blobs.unpack(old.input)
     _fitting(deployed, value)
     run, opened = await start(
         platform,
@@ -45,7 +55,7 @@ async def renew(platform: Platform, letter: Letter, version: str) -> RunRow:
         value,
         door="redrive",
         source=old.id,
-        key=version,
+        key=version or letter.id,
         trace="",
         redrives=letter,
     )
@@ -55,8 +65,10 @@ async def renew(platform: Platform, letter: Letter, version: str) -> RunRow:
     return run
 
 
-async def _newer(platform: Platform, old: RunRow, version: str) -> Deployed:
+async def _chosen(platform: Platform, old: RunRow, version: str | None) -> Deployed:
     """Return the version to go on with; Refused where it is none, or not a newer one."""
+    if version is None:
+        return await platform.deployments.get(old.digest)
     row = await platform.ledger.flow_named(old.namespace, old.name, version)
     if row is None:
         called = f"{old.namespace}/{old.name}:{version}"

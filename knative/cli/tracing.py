@@ -36,7 +36,7 @@ def _print(found: dict[str, Any], why: dict[str, str]) -> None:
     if run.get("redriveOf"):
         say(f"redrives run {run['redriveOf']}, whose results it takes over")
     for successor in run.get("redrivenAs") or ():
-        say(f"redriven on a newer version as run {successor}")
+        say(f"redriven as run {successor}")
     table(COLUMNS, lines(found["hops"], began), "no tool was called")
     for each in run.get("approvals") or ():
         say(_approval(each), "yellow")

@@ -145,7 +145,7 @@ _BY_ITSELF: Final = {
     "task.retried": "another attempt",
     "run.suspended": "suspended",
     "run.resumed": "resumed",
-    "run.redriven": "redriven on a newer version",
+    "run.redriven": "redriven as a new run",
 }
 """What is worth a line though no tool is asked."""
 

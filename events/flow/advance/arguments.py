@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from events.flow.advance.frames import EXTENDED
 from events.flow.advance.pointers import name_of, task_at
 from events.flow.expressions import NOW
 from events.flow.steps import MACHINE
@@ -25,9 +26,6 @@ RESERVED: Final = frozenset(
     {"context", "input", "output", "secrets", "task", "workflow", "runtime", "authorization"}
 )
 """The names that the DSL binds; a loop's or a catch's variable does not hide them."""
-
-EXTENDED: Final = "__task"
-"""The reserved variable that an extension adds: what `$task` is in its tasks."""
 
 
 class Arguments(Mapping[str, Json]):

@@ -7,7 +7,8 @@ Where the specification leaves room:
   the first extension is the outermost.
 - `when` sees the task's raw input. In it, and in the extension's tasks, `$task` is the task that
   is extended, as in the specification's logging example, and has the members of its definition
-  too (`$task.with`), as in its mocking examples. Like a filter of events, and as those examples
+  too (`$task.with`), as in its mocking examples; the variables of a loop or a `catch` around the
+  task are there in neither. Like a filter of events, and as those examples
   need, a `when` that fails on a task does not hold for it; the run's history says so.
 - What is done before gets the task's raw input, what is done after the task's transformed output.
   What these lists make is dropped: logging does not change the data. But a list that is left by
@@ -26,8 +27,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from events.flow import expressions
-from events.flow.advance.arguments import EXTENDED, extended, runner
-from events.flow.advance.frames import AFTER, AROUND, BEFORE, SEQUENCE, Frame
+from events.flow.advance.arguments import extended, runner
+from events.flow.advance.frames import AFTER, AROUND, BEFORE, EXTENDED, SEQUENCE, Frame
 from events.flow.advance.happenings import Arrived, Entered, Produced, Returned
 from events.flow.advance.pointers import extension_at, extension_reference
 from events.flow.advance.tasks.sequence import EXIT

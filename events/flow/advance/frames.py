@@ -23,6 +23,10 @@ FUNCTION: Final = "function"
 BEFORE: Final = "before"
 AROUND: Final = "around"
 AFTER: Final = "after"
+ADDED: Final = frozenset({BEFORE, AFTER})
+"""The kinds below which an extension's own tasks lie."""
+EXTENDED: Final = "__task"
+"""The reserved variable that an extension adds: what `$task` is in its tasks."""
 ASKING: Final = frozenset({"call", "run", CONSUMPTION})
 """The kinds that wait for the answer to what they asked for."""
 WAITING: Final = ASKING | {"wait"}

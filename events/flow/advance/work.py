@@ -6,7 +6,16 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from events.errors import ErrorType, Problem
-from events.flow.advance.frames import FLOW, FORKED, ITERATION, WAITING, Frame
+from events.flow.advance.frames import (
+    ADDED,
+    EXTENDED,
+    FLOW,
+    FORKED,
+    FUNCTION,
+    ITERATION,
+    WAITING,
+    Frame,
+)
 from events.flow.advance.happenings import Arrived
 from events.flow.advance.refusals import ExhaustedError, UnknownMachine
 from events.flow.steps import (
@@ -152,10 +161,17 @@ class Work:
         )
 
     def variables(self) -> dict[str, Json]:
-        """Return the variables that the task on top sees."""
+        """Return the variables that the task on top sees.
+
+        A function and an extension see none of the tasks around them.
+        """
         seen = dict(self.facts.around.variables) if self.facts.around else {}
+        below = ""
         for each in self.stack:
+            if below == FUNCTION or each.kind in ADDED:
+                seen = {name: value for name, value in seen.items() if name == EXTENDED}
             seen |= each.variables
+            below = each.kind
         return seen
 
     @property

@@ -42,13 +42,43 @@ def called(request: TaskRequest) -> Json:
     return {"asked": request.input}
 
 
+def unbound(problem: Problem) -> bool:
+    """Tell whether an error says that there is no such variable."""
+    return problem.type == ErrorType.EXPRESSION and "$item" in str(problem.detail)
+
+
+LOOP = {"for": {"each": "item", "in": "${ [1] }"}}
+
+
 class TestFunctions:
     """`call: name` does the task that `use.functions` has under the name."""
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {"set": {"x": "${ $item }"}},
+            {"do": [{"s": {"set": {"x": "${ $item }"}}}]},
+            {"fork": {"branches": [{"s": {"set": {"x": "${ $item }"}}}]}},
+        ],
+    )
+    def test_the_callers_variables_are_not_its_own(
+        self, interpreter: Any, flow_of: Callable[..., Flow], body: Json
+    ) -> None:
+        """A loop around the call has its variables to itself, before and after the call."""
+        call = {"c": {"call": "f", "with": {"n": "${ $item }"}, "output": {"as": "${ $item }"}}}
+        own = {"for": {"each": "item", "in": "${ [.n, 2] }"}, "do": [{"s": body}]}
+        for inner, fits in ((body, False), (own, True)):
+            use = {"functions": {"f": inner}}
+            flow = flow_of({"l": {**LOOP, "do": [call]}}, use=use)
+            if fits:
+                assert interpreter.run(flow, {}) == 1
+            else:
+                assert unbound(interpreter.problem(flow, {}))
 
     def test_its_input_is_the_resolved_arguments(
         self, interpreter: Any, flow_of: Callable[..., Flow]
     ) -> None:
-        """Neither the caller's data nor its variables are there, only `with`."""
+        """The caller's data is not there, only `with`."""
         flow = flow_of(
             {"getPet": {"call": "pet", "with": {"petId": "${ .id }"}, "output": {"as": ".asked"}}},
             use={"functions": {"pet": PET}},
@@ -171,6 +201,22 @@ def logged(interpreter: Any) -> list[tuple[str, Json]]:
 
 class TestExtensions:
     """`use.extensions` does tasks before and after others, without changing their data."""
+
+    @pytest.mark.parametrize("where", ["before", "after"])
+    def test_the_variables_of_a_loop_are_not_its_own(
+        self, interpreter: Any, flow_of: Callable[..., Flow], where: str
+    ) -> None:
+        """What it does is the same around every task; the task itself has its variables."""
+        noting = {"extend": "set", where: [{"e": {"call": "f"}}]}
+        task = {"s": {"set": {"x": "${ $item }"}, "output": {"as": "${ .x + $item }"}}}
+        for value, fits in (("${ $task.name }", True), ("${ $item }", False)):
+            functions = {"f": {"do": [{"t": {"set": {"y": value}}}]}}
+            use = {"extensions": [{"noting": noting}], "functions": functions}
+            flow = flow_of({"l": {**LOOP, "do": [task]}}, use=use)
+            if fits:
+                assert interpreter.run(flow, {}) == 2
+            else:
+                assert unbound(interpreter.problem(flow, {}))
 
     def test_logging_sees_the_extended_task_and_changes_nothing(
         self, interpreter: Any, flow_of: Callable[..., Flow]

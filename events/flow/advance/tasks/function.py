@@ -1,9 +1,9 @@
 """A call of one of the flow's own functions: of `use.functions`, or fetched when it was deployed.
 
 Where the specification leaves room: the function's task gets the resolved `with` for its raw
-input, `{}` without one, and nothing else of the caller but `$context`. Its own `then` has no list
-to lead to: `end` ends the flow, as from any depth (which in a branch of a fork is refused), all
-else gives the output back to the call.
+input, `{}` without one, and nothing else of the caller but `$context`: none of its variables. Its
+own `then` has no list to lead to: `end` ends the flow, as from any depth (which in a branch of a
+fork is refused), all else gives the output back to the call.
 Names inside a fetched function mean what they mean in the flow that calls it, but for the flow's
 secrets and authentication policies: it has none of them.
 """

@@ -52,7 +52,7 @@ class RunRow:
     depth: int = 0
     """How many runs are above this one."""
     origin: str | None = None
-    """The run of an older version of the flow that this one redrives, if it does."""
+    """The run that this one redrives, if it does."""
     archived: bool = False
     """Whether this row is all that the ledger keeps of it."""
     budget: str | None = None
