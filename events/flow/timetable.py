@@ -3,7 +3,9 @@
 Times are seconds since the epoch; cron expressions are read in UTC by the library (croniter).
 Where the specification leaves room: `every` starts its first run one interval after the
 deployment; `after` starts it at once and the next one when its time has passed since the end
-of the one before. Of the times that passed while nothing ran, only the last one is made up for.
+of the one before, which `after` started too. Of the times that passed while nothing ran, only the
+last one is made up for. A schedule may have several of these, and `on` beside them: each of them
+starts runs as if it were alone.
 """
 
 from __future__ import annotations
@@ -64,18 +66,17 @@ class Timetable:
         return nominal + span * max(math.floor((now - nominal) / span), 0)
 
 
-def timetable_of(flow: Flow) -> Timetable | None:
-    """Return the timetable of a checked flow; None for one that does not start by time."""
+def timetables_of(flow: Flow) -> tuple[Timetable, ...]:
+    """Return the timetables of a checked flow; none for one that does not start by time."""
     schedule = flow.schedule
     if schedule is None:
-        return None
-    if schedule.cron is not None:
-        return Timetable("cron", schedule.cron)
-    if schedule.every is not None:
-        return Timetable("every", str(seconds(schedule.every)))
-    if schedule.after is not None:
-        return Timetable("after", str(seconds(schedule.after)))
-    return None
+        return ()
+    kinds: dict[Kind, str | None] = {
+        "cron": schedule.cron,
+        "every": None if schedule.every is None else str(seconds(schedule.every)),
+        "after": None if schedule.after is None else str(seconds(schedule.after)),
+    }
+    return tuple(Timetable(kind, spec) for kind, spec in kinds.items() if spec is not None)
 
 
 def seconds(duration: str | DurationParts) -> float:

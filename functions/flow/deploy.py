@@ -12,7 +12,7 @@ from events.flow.listening import shapes_of
 from events.flow.parse import FlowError, parse
 from events.flow.starters import filters_of, gathers
 from events.flow.syntax.run import PROCESSES
-from events.flow.timetable import timetable_of
+from events.flow.timetable import timetables_of
 from functions.flow.imports import completed
 from functions.host.catalog import load
 from functions.host.faults import Refused
@@ -39,8 +39,8 @@ async def deploy(platform: Platform, text: str) -> tuple[FlowRow, bool]:
         return known, False  # as it was deployed: what it refers to is not fetched again
     complete = await _checked(platform, parsed)
     row = _row(complete, text, load(platform.settings.tools))
-    doors, schedule = _doors(row, parsed), _schedule(row, parsed)
-    answer = await platform.ledger.deploy(row, doors, schedule, shapes_of(parsed.flow))
+    doors, schedules = _doors(row, parsed), _schedules(row, parsed)
+    answer = await platform.ledger.deploy(row, doors, schedules, shapes_of(parsed.flow))
     if answer == "conflict":
         raise Refused(
             409,
@@ -142,8 +142,8 @@ def _doors(row: FlowRow, parsed: Parsed) -> list[Door]:
     ]
 
 
-def _schedule(row: FlowRow, parsed: Parsed) -> Schedule | None:
-    table = timetable_of(parsed.flow)
-    if table is None:
-        return None
-    return Schedule(row.digest, table.kind, table.spec, table.first(row.deployed_at))
+def _schedules(row: FlowRow, parsed: Parsed) -> list[Schedule]:
+    return [
+        Schedule(row.digest, table.kind, table.spec, table.first(row.deployed_at))
+        for table in timetables_of(parsed.flow)
+    ]

@@ -94,8 +94,8 @@ async def test_shapes_are_found_by_type(ledger: Ledger) -> None:
         Shape("s2", "b", {"with": {"type": "b"}}),
         Shape("s3", None, {"with": {}}),
     ]
-    await ledger.deploy(flow(), [], None, shapes[:2])
-    await ledger.deploy(flow("2.0.0", "sha256:b"), [], None, shapes[1:])
+    await ledger.deploy(flow(), [], (), shapes[:2])
+    await ledger.deploy(flow("2.0.0", "sha256:b"), [], (), shapes[1:])
     assert sorted(await ledger.shapes("b"), key=lambda each: each.digest) == shapes[1:]
     assert await ledger.shapes("c") == shapes[2:]
 
@@ -264,7 +264,7 @@ async def test_an_archived_run_listens_no_more(ledger: Ledger) -> None:
 
 async def test_what_an_archived_run_heard_was_heard(ledger: Ledger) -> None:
     """A run may leave the ledger before its events do; they have still found somebody."""
-    await ledger.deploy(flow(), [], None, [Shape(KEY[0], "a", {"with": {"type": "a"}})])
+    await ledger.deploy(flow(), [], (), [Shape(KEY[0], "a", {"with": {"type": "a"}})])
     await ledger.open(run(), began(LISTEN))
     await told(ledger, replace(arrival("e1"), parts=(Part("sha256:a", 0, 2, ""),)))
     [first] = [each for each in await ledger.tasks("r1") if each.instance.endswith("~e1")]

@@ -214,7 +214,7 @@ async def test_one_of_many_clocks_starts_what_is_scheduled(ledger_url: str) -> N
     """Of several clocks that see a schedule due, exactly one sets its next time."""
     flow = FlowRow("sha256:a", "shop", "order", "1.0.0", "", {"do": []}, "do: []", {}, NOW)
     async with hosts(ledger_url, 4) as ledgers:
-        await ledgers[0].deploy(flow, [], Schedule("sha256:a", "every", "PT1S", NOW + 1))
+        await ledgers[0].deploy(flow, [], [Schedule("sha256:a", "every", "PT1S", NOW + 1)])
         assert await ledgers[0].scheduled(NOW) == []
         [due] = await ledgers[0].scheduled(NOW + 1)
         moved = await asyncio.gather(
@@ -226,3 +226,16 @@ async def test_one_of_many_clocks_starts_what_is_scheduled(ledger_url: str) -> N
         await ledgers[0].cancel("r0", NOW + 5)
         [after] = await ledgers[0].scheduled(NOW + 9)
         assert (after.due_at, after.run, after.ended_at) == (None, "r0", NOW + 5)
+
+
+async def test_schedules_of_a_flow_stand_apart(ledger_url: str) -> None:
+    """A flow that starts by several kinds of times has each of them by itself."""
+    flow = FlowRow("sha256:a", "shop", "order", "1.0.0", "", {"do": []}, "do: []", {}, NOW)
+    kinds = [Schedule("sha256:a", kind, "60", NOW + 1) for kind in ("after", "every")]
+    async with hosts(ledger_url, 1) as [ledger]:
+        await ledger.deploy(flow, [], kinds)
+        found = await ledger.scheduled(NOW + 1)
+        assert sorted(each.kind for each in found) == ["after", "every"]
+        [every] = [each for each in found if each.kind == "every"]
+        assert await ledger.reschedule(every, NOW + 61, None)
+        assert [each.kind for each in await ledger.scheduled(NOW + 9)] == ["after"]

@@ -69,7 +69,7 @@ class House:
                 parsed.digest, "sub", document.name, document.version, "", parsed.definition, text,
                 {"ping": "1.0.0"}, 0.0,
             )  # fmt: skip
-            await self.platform.ledger.deploy(row, [], None, shapes_of(parsed.flow))
+            await self.platform.ledger.deploy(row, [], (), shapes_of(parsed.flow))
 
     async def start(self, name: str, key: str = "k") -> str:
         """Start a run and return its id."""

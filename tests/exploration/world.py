@@ -147,7 +147,7 @@ class World:
         host = world.hosts["a"]
         for row in reversed(world.flows):
             shapes = shapes_of(deployed(row).flow)
-            await world.through(host, host.platform.ledger.deploy(row, [], None, shapes))
+            await world.through(host, host.platform.ledger.deploy(row, [], (), shapes))
         run = RunRow(
             RUN, row.digest, row.namespace, row.name, row.version, 1, RunStatus.RUNNING, given,
             None, None, START, None, "0" * 32,

@@ -1,6 +1,7 @@
 """A whole flow definition."""
 
-from typing import Any, ClassVar, Self
+from collections.abc import Iterator
+from typing import Any, Self
 
 from pydantic import PrivateAttr
 
@@ -10,19 +11,24 @@ from events.flow.syntax.document import Document
 from events.flow.syntax.duration import Duration, Timeout
 from events.flow.syntax.event import EventConsumption
 from events.flow.syntax.imports import Imports
-from events.flow.syntax.node import JsonMap, Maybe, Node, TextOr
+from events.flow.syntax.node import Fault, JsonMap, Maybe, Node, TextOr
 from events.flow.syntax.tasklist import TaskList
 from events.flow.syntax.use import Use
 
 
 class Schedule(Node):
-    """When runs start by themselves."""
+    """When runs start by themselves; each way that is given starts its own."""
 
-    one_of: ClassVar[tuple[str, ...]] = ("every", "cron", "after", "on")
     every: Maybe[Duration] = None
     cron: Maybe[str] = None
     after: Maybe[Duration] = None
     on: Maybe[EventConsumption] = None
+
+    @classmethod
+    def rules(cls, value: JsonMap) -> Iterator[Fault]:
+        """Refuse the schedule that never starts anything."""
+        if not value:
+            yield (), f"expected at least one of {', '.join(cls.properties())}"
 
 
 class Flow(Node):

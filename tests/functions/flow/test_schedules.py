@@ -92,6 +92,15 @@ async def test_after_the_end_of_the_run_before(platform: Platform) -> None:
     assert len(await runs(platform)) == 2
 
 
+async def test_each_way_of_a_schedule_starts_its_own_runs(platform: Platform) -> None:
+    """An interval, a pause and an event go on side by side; what is due together is two runs."""
+    began = await deployed(platform, "{every: PT60S, after: PT60S, on: {one: {with: {type: a}}}}")
+    for second, number in ((0, 1), (59, 1), (90, 3)):
+        await keep(platform, began + second)
+        assert len(await runs(platform)) == number
+    assert len(await platform.ledger.doors("a")) == 1
+
+
 async def test_only_the_newest_version_runs(platform: Platform) -> None:
     """A newer version's schedule takes the place of the one before, also when it has none."""
     began = await deployed(platform, "{every: PT10S}")

@@ -20,7 +20,7 @@ class Flows(Protocol):
         self,
         flow: FlowRow,
         doors: Sequence[Door],
-        schedule: Schedule | None = None,
+        schedules: Sequence[Schedule] = (),
         shapes: Sequence[Shape] = (),
     ) -> Deployed:
         """Store a version; `conflict` when it exists with another digest."""

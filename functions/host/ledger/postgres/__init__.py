@@ -78,10 +78,10 @@ class PostgresLedger:
         self,
         flow: FlowRow,
         doors: Sequence[Door],
-        schedule: Schedule | None = None,
+        schedules: Sequence[Schedule] = (),
         shapes: Sequence[Shape] = (),
     ) -> Deployed:
-        return await self._write(lambda db: flows.deploy(db, flow, doors, schedule, shapes))
+        return await self._write(lambda db: flows.deploy(db, flow, doors, schedules, shapes))
 
     async def scheduled(self, now: float) -> list[Schedule]:
         return await self._read(lambda db: flows.scheduled(db, now))

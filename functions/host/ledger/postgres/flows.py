@@ -27,7 +27,7 @@ async def deploy(
     db: Database,
     flow: FlowRow,
     doors: Sequence[Door],
-    schedule: Schedule | None,
+    schedules: Sequence[Schedule],
     shapes: Sequence[Shape],
 ) -> Deployed:
     """Insert a version and move the doors to the newest one; others gather no more.
@@ -41,7 +41,7 @@ async def deploy(
         return "same" if known == flow.digest else "conflict"
     await _insert(db, flow)
     await _open_doors(db, flow.digest, doors)
-    if schedule:
+    for schedule in schedules:
         await _insert_schedule(db, schedule)
     await listens.shape(db, shapes)
     await _mark_newest(db, flow.namespace, flow.name)
@@ -109,9 +109,9 @@ async def scheduled(db: Database, now: float) -> list[Schedule]:
 async def reschedule(db: Database, seen: Schedule, due_at: float | None, run: str | None) -> bool:
     """Compare and set."""
     done = await db.execute(
-        "UPDATE schedules SET due_at = %s, run = %s WHERE digest = %s "
+        "UPDATE schedules SET due_at = %s, run = %s WHERE digest = %s AND kind = %s "
         "AND due_at IS NOT DISTINCT FROM %s AND run IS NOT DISTINCT FROM %s RETURNING 1",
-        (due_at, run, seen.digest, seen.due_at, seen.run),
+        (due_at, run, seen.digest, seen.kind, seen.due_at, seen.run),
     )
     return await done.fetchone() is not None
 

@@ -26,7 +26,7 @@ def deploy(
     db: sqlite3.Connection,
     flow: FlowRow,
     doors: Sequence[Door],
-    schedule: Schedule | None,
+    schedules: Sequence[Schedule],
     shapes: Sequence[Shape],
 ) -> Deployed:
     """Insert a version and move the doors to the newest one; others gather no more."""
@@ -34,8 +34,7 @@ def deploy(
         return "same" if known == flow.digest else "conflict"
     _insert(db, flow)
     _open_doors(db, flow.digest, doors)
-    if schedule:
-        _insert_schedule(db, schedule)
+    _insert_schedules(db, schedules)
     listens.shape(db, shapes)
     _mark_newest(db, flow.namespace, flow.name)
     return "created"
@@ -78,10 +77,10 @@ def _open_doors(db: sqlite3.Connection, digest: str, doors: Sequence[Door]) -> N
     )
 
 
-def _insert_schedule(db: sqlite3.Connection, schedule: Schedule) -> None:
-    db.execute(
+def _insert_schedules(db: sqlite3.Connection, schedules: Sequence[Schedule]) -> None:
+    db.executemany(
         "INSERT INTO schedules VALUES (?, ?, ?, ?, ?)",
-        (schedule.digest, schedule.kind, schedule.spec, schedule.due_at, schedule.run),
+        [(each.digest, each.kind, each.spec, each.due_at, each.run) for each in schedules],
     )
 
 
@@ -101,8 +100,9 @@ def reschedule(
 ) -> bool:
     """Compare and set."""
     done = db.execute(
-        "UPDATE schedules SET due_at = ?, run = ? WHERE digest = ? AND due_at IS ? AND run IS ?",
-        (due_at, run, seen.digest, seen.due_at, seen.run),
+        "UPDATE schedules SET due_at = ?, run = ? "
+        "WHERE digest = ? AND kind = ? AND due_at IS ? AND run IS ?",
+        (due_at, run, seen.digest, seen.kind, seen.due_at, seen.run),
     )
     return done.rowcount == 1
 

@@ -168,6 +168,13 @@ CREATE TABLE assignees (
     run TEXT, instance TEXT, step INTEGER, name TEXT, PRIMARY KEY (run, instance, step, name)
     ) WITHOUT ROWID;
 """
+_TIMETABLES: Final = """
+ALTER TABLE schedules RENAME TO schedules_of_one_kind;
+CREATE TABLE schedules (
+    digest TEXT, kind TEXT, spec TEXT, due_at REAL, run TEXT, PRIMARY KEY (digest, kind));
+INSERT INTO schedules SELECT digest, kind, spec, due_at, run FROM schedules_of_one_kind;
+DROP TABLE schedules_of_one_kind;
+"""
 _MIGRATIONS: Final = (
     _TABLES,
     _SCHEDULES,
@@ -187,6 +194,7 @@ _MIGRATIONS: Final = (
     _GATHERING,
     _PARCELS,
     _ASSIGNEES,
+    _TIMETABLES,
 )
 """What makes each version from the one before, version 1 first."""
 VERSION: Final = len(_MIGRATIONS)
