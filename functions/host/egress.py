@@ -61,6 +61,8 @@ _REFUSED: Final[Mapping[Network, str]] = {
 }
 _GLOBAL_V6: Final = IPv6Network("2000::/3")
 _NAT64: Final = IPv6Network("64:ff9b::/96")
+_GRANTED: Final = 256
+"""Addresses that an operator's names have led to, the last ones; some names never stop changing."""
 
 
 class EgressRefused(ToolError):  # noqa: N818 - a decision, not a mistake of ours
@@ -144,7 +146,7 @@ class CheckedResolver(AbstractResolver):
     def __init__(self, policy: Policy, inner: AbstractResolver | None = None) -> None:
         self._policy = policy
         self._inner = inner or ThreadedResolver()
-        self._granted: set[tuple[str, int]] = set()
+        self._granted: dict[tuple[str, int], None] = {}
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
@@ -152,13 +154,20 @@ class CheckedResolver(AbstractResolver):
         """Return the allowed addresses of `host`; EgressRefused when it has others only."""
         found = await self._inner.resolve(host, port, family)
         if self._policy.trusts(host, port):
-            self._granted.update((answer["host"], port) for answer in found)
+            for answer in found:
+                self._grant((answer["host"], port))
             return found
         decisions = [(answer, self._policy.decide(answer["host"])) for answer in found]
         allowed = [answer for answer, decision in decisions if decision.allowed]
         if found and not allowed:
             raise EgressRefused(host, decisions[0][1].why)
         return allowed
+
+    def _grant(self, address: tuple[str, int]) -> None:
+        self._granted.pop(address, None)
+        self._granted[address] = None
+        if len(self._granted) > _GRANTED:
+            del self._granted[next(iter(self._granted))]
 
     def admits(self, address: str, port: int) -> Decision:
         """Decide about a socket that is about to connect."""

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.errors import ErrorType, ToolError
-from functions.host.egress import EgressRefused, Policy, session
+from functions.host.egress import CheckedResolver, EgressRefused, Policy, session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -242,6 +242,17 @@ async def test_rebinding_gains_nothing(server: Server) -> None:
         with pytest.raises(EgressRefused):
             await client.get(url)
     assert server.reached == ["127.0.0.2"]
+
+
+async def test_trust_in_a_name_ends_for_its_addresses_of_long_ago() -> None:
+    """A name that keeps changing its address is followed; what it left behind is let go."""
+    addresses = [f"10.0.{n // 250}.{n % 250}" for n in range(1_000)]
+    names = Names(busy=[[address] for address in addresses])
+    resolver = CheckedResolver(Policy().allowing("http://busy.test/v1"), names)
+    for _ in addresses:
+        await resolver.resolve("busy.test", 80)
+    assert resolver.admits(addresses[-1], 80).allowed
+    assert not resolver.admits(addresses[0], 80).allowed
 
 
 async def test_an_operators_url_is_trusted_at_its_port_only(server: Server) -> None:
