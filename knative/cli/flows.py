@@ -9,6 +9,7 @@ from knative.cli import options
 from knative.cli.address import find
 from knative.cli.client import FLOW, Platform, Refused
 from knative.cli.console import emit, progress, say, table
+from knative.cli.elsewhere import fetched
 from knative.cli.exits import CommandError, Exit, UsageError
 from knative.cli.values import read_file
 
@@ -20,9 +21,9 @@ File = Annotated[Path, typer.Argument(help="A flow: YAML or JSON.", show_default
 Files = Annotated[list[Path], typer.Argument(help="Flows: YAML or JSON.", show_default=False)]
 
 
-def check(files: Files, json: options.Json = False) -> None:
+def check(files: Files, fetch: options.Fetch = False, json: options.Json = False) -> None:
     """Find every mistake in flow files; needs no platform."""
-    findings = {file: _examined(read_file(file), str(file))[1] for file in files}
+    findings = {file: _examined(read_file(file), str(file), fetch=fetch)[1] for file in files}
     if json:
         told = [
             {"file": str(file), "findings": [_finding(each) for each in found]}
@@ -106,9 +107,9 @@ def refuse(findings: "list[Finding]") -> None:
         raise UsageError("\n".join(str(finding) for finding in findings))
 
 
-def parsed_text(text: str, file: str) -> "Parsed":
+def parsed_text(text: str, file: str, *, fetch: bool = False) -> "Parsed":
     """Return the flow that a text is; refuse one that has mistakes of any kind."""
-    flow, findings = _examined(text, file)
+    flow, findings = _examined(text, file, fetch=fetch)
     refuse(findings)
     assert flow is not None
     return flow
@@ -118,8 +119,13 @@ def _reference(flow: dict[str, Any]) -> str:
     return f"{flow['namespace']}/{flow['name']}:{flow['version']}"
 
 
-def _examined(text: str, file: str) -> "tuple[Parsed | None, list[Finding]]":
-    """Return the flow that a text is, None where it is none, and every mistake in it."""
+def _examined(
+    text: str, file: str, *, fetch: bool = False
+) -> "tuple[Parsed | None, list[Finding]]":
+    """Return the flow that a text is, None where it is none, and every mistake in it.
+
+    With `fetch` that is also what it takes from elsewhere, if it has no mistakes of its own.
+    """
     from events.flow.check import check as find_mistakes  # lazy: pydantic
     from events.flow.parse import FlowError, parse
     from knative.cli.catalog import catalog
@@ -129,7 +135,10 @@ def _examined(text: str, file: str) -> "tuple[Parsed | None, list[Finding]]":
         flow = parse(text, file)
     except FlowError as error:
         return None, list(error.findings)
-    return flow, find_mistakes(flow, catalog(), compiled)
+    findings = find_mistakes(flow, catalog(), compiled)
+    if fetch and not findings:
+        return fetched(flow, text, file)
+    return flow, findings
 
 
 def _finding(finding: "Finding") -> dict[str, Any]:

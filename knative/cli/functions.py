@@ -6,11 +6,12 @@ from knative import interpreter
 from knative.cli.exits import CommandError, Exit
 
 
-def said_by(module: str, *arguments: str, failed: str) -> str:
+def said_by(module: str, *arguments: str, failed: str, stdin: str = "") -> str:
     """Return what a program of the functions prints; CommandError: `failed`, and why."""
     done = subprocess.run(  # noqa: S603 - our own module
         interpreter.program(module, *arguments),
         env=interpreter.environment(),
+        input=stdin,
         capture_output=True,
         text=True,
         check=False,

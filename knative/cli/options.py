@@ -7,6 +7,12 @@ from typing import Annotated
 
 import typer
 
+Fetch = Annotated[
+    bool,
+    typer.Option(
+        "--fetch", help="Also fetch what the flow takes from elsewhere, as its deployment does."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs on stdout.")]
 Data = Annotated[
     Path | None,

@@ -36,6 +36,7 @@ def rehearse(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The test file that --from-run writes.")
     ] = None,
+    fetch: options.Fetch = False,
     timeout: Annotated[
         float, typer.Option(min=0, help="Seconds that a tool may take while recording.")
     ] = 300.0,
@@ -55,7 +56,7 @@ def rehearse(
         from knative.cli.testing.production import written  # lazy: talks to the platform
 
         files = [written(from_run, output)]
-    suites = [load(file) for file in files]
+    suites = [load(file, fetch=fetch) for file in files]
     with player(record=record, timeout=timeout) as play:
         began = time.monotonic()
         verdicts = [each for suite in suites for each in _played(play, suite, keyword, json=json)]

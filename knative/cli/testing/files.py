@@ -10,6 +10,7 @@ from events.flow.finding import FlowError
 from events.flow.rehearsal.script import read_script, read_tape
 from knative.cli.address import find
 from knative.cli.client import FLOW, Platform, segment
+from knative.cli.elsewhere import importing
 from knative.cli.exits import UsageError
 from knative.cli.runs import split
 from knative.cli.values import read_file
@@ -54,8 +55,11 @@ def found(places: Sequence[Path]) -> list[Path]:
     return list(dict.fromkeys(files))
 
 
-def load(path: Path) -> Suite:
-    """Read a test file, its flow and its recording; UsageError has every mistake, with place."""
+def load(path: Path, *, fetch: bool = False) -> Suite:
+    """Read a test file, its flow and its recording; UsageError has every mistake, with place.
+
+    With `fetch` the flow has what it takes from elsewhere, as a deployed one always does.
+    """
     try:
         script = read_script(read_file(path), str(path))
         tape_path = path.parent / (script.recording or tape_name(path))
@@ -63,8 +67,9 @@ def load(path: Path) -> Suite:
         tape = read_tape(text, str(tape_path))
     except FlowError as error:
         raise UsageError(str(error)) from error
-    others = tuple(_flow(path, named) for named in script.flows or ())
-    return Suite(path, script, _flow(path, script.flow), others, tape, tape_path)
+    others = tuple(_flow(path, named, fetch=fetch) for named in script.flows or ())
+    flow = _flow(path, script.flow, fetch=fetch)
+    return Suite(path, script, flow, others, tape, tape_path)
 
 
 def tape_name(path: Path) -> str:
@@ -73,13 +78,19 @@ def tape_name(path: Path) -> str:
     return (name.removesuffix(SUFFIX) if name.endswith(SUFFIX) else path.stem) + TAPE_SUFFIX
 
 
-def _flow(path: Path, named: str) -> Parsed:
-    from knative.cli.flows import parsed_text  # lazy: as there
+def _flow(path: Path, named: str, *, fetch: bool) -> Parsed:
+    from events.flow.imports import imports_of  # lazy: pydantic
+    from knative.cli.flows import parsed_text, refuse
 
     if Path(named).suffix in _FLOWS:
         file = path.parent / named
-        return parsed_text(read_file(file), str(file))
+        flow = parsed_text(read_file(file), str(file), fetch=fetch)
+        if not fetch:
+            reason = "it lies elsewhere: --fetch it to play the flow"
+            refuse([each.wrong(reason) for each in imports_of(flow)])
+        return flow
     namespace, name, version = split(named)
     platform = Platform(find().url)
     where = f"{FLOW}/flows/{segment(namespace)}/{segment(name)}"
-    return parsed_text(platform.get(where, version=version)["source"], named)
+    shown = platform.get(where, version=version)
+    return importing(parsed_text(shown["source"], named), shown["imports"])

@@ -101,6 +101,37 @@ def test_check_knows_a_users_own_tools(tendril: Any, flow: Path, tmp_path: Path)
     assert f"put its parent {tmp_path / 'tools'} in TENDRIL_TOOLS" in done.stderr
 
 
+CATALOGED = """
+document: {dsl: '1.0.3', namespace: test, name: cataloged, version: '1.0.0'}
+use: {catalogs: {near: {endpoint: 'ROOT'}}}
+do:
+  - greet: {call: greet:1.0.0@near, with: {name: '${ .name }'}}
+"""
+FUNCTION = "GET /functions/greet/1.0.0/function.yaml"
+
+
+def test_check_looks_inside_what_it_fetches(
+    tendril: Any, platform: Any, flow: Path, tmp_path: Path
+) -> None:
+    """With --fetch a mistake of a function is shown where the flow refers to it."""
+    flow.write_text(CATALOGED.replace("ROOT", platform.url))
+    near = {"TENDRIL_EGRESS_ALLOW": "127.0.0.0/8", "TENDRIL_DATA": str(tmp_path / "none")}
+    platform.answer(FUNCTION, {"set": {"text": "${ .name + }"}})
+    assert tendril("check", flow.name, **near).returncode == 0
+    assert platform.requests == []
+    done = tendril("check", flow.name, "--fetch", **near)
+    assert done.returncode == 2
+    assert done.stderr.startswith("hello.yaml:5:13: 'call' of task 'greet': ")
+    assert "the expression does not compile" in done.stderr
+    platform.answer(FUNCTION, {"set": {"text": "${ .name }"}})
+    assert tendril("check", flow.name, "--fetch", **near).returncode == 0
+    platform.answers.clear()
+    assert "answered 404" in tendril("check", flow.name, "--fetch", **near).stderr
+    refused = tendril("check", flow.name, "--fetch")
+    assert (refused.returncode, "TENDRIL_EGRESS_ALLOW" in refused.stderr) == (2, True)
+    assert not (tmp_path / "none").exists()
+
+
 def test_show_draws_a_flow(tendril: Any, flow: Path) -> None:
     """The diagram is Mermaid and names the tasks."""
     done = tendril("show", flow.name)

@@ -68,6 +68,28 @@ def test_a_miss_fails_loudly(tendril: Any, folder: Path) -> None:
     assert "record it: tendril test --record ask.test.yaml -k 'new'" in lines
 
 
+def test_what_lies_elsewhere_is_played_too(tendril: Any, platform: Any, folder: Path) -> None:
+    """With --fetch the functions of a catalog are played; a deployed flow has its own."""
+    head = "document: {dsl: '1.0.3', namespace: t, name: ask, version: '1.0.0'}"
+    catalogs = f"use: {{catalogs: {{near: {{endpoint: '{platform.url}'}}}}}}"
+    flow = (
+        f"{head}\n{catalogs}\ndo: [{{ask: {{call: short:1.0.0@near, with: {{q: '${{ .q }}'}}}}}}]"
+    )
+    function = {"call": "llm", "with": {"prompt": "${ .q }"}, "output": {"as": "{text}"}}
+    (folder / "ask.yaml").write_text(flow)
+    platform.answer("GET /functions/short/1.0.0/function.yaml", function)
+    near = {"TENDRIL_EGRESS_ALLOW": "127.0.0.0/8"}
+    done = tendril("test", "--fetch", "-k", "known", cwd=folder, **near)
+    assert (done.returncode, "ok    known" in done.stdout) == (0, True), done.stderr
+    done = tendril("test", "-k", "known", cwd=folder, **near)
+    assert (done.returncode, "--fetch it to play the flow" in done.stderr) == (2, True)
+    imports = {"functions": {"short:1.0.0@near": function}}
+    shown = {"source": flow, "imports": imports}
+    platform.answer("GET /services/flow/flows/t/ask", shown)
+    (folder / "ask.test.yaml").write_text(TEST.replace("ask.yaml", "t/ask:1.0.0"))
+    assert tendril("test", "-k", "known", cwd=folder).returncode == 0
+
+
 def test_programs_read_json(tendril: Any, folder: Path) -> None:
     """`--json` tells every case, and what was asked where an answer is missing."""
     done = tendril("test", "--json", cwd=folder)
