@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import ssl
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from events.errors import ErrorType, RetryableError, ToolError
 from functions.host.egress import CheckedResolver, Policy
@@ -42,6 +44,33 @@ async def address_of(call: Call) -> str:
     return found[0]["host"]
 
 
+class _Secured(ssl.SSLContext):
+    """Holds certificates against the server's name; clients here connect to an address of it."""
+
+    name: str
+
+    def wrap_socket(self, sock: socket.socket, *args: Any, **more: Any) -> ssl.SSLSocket:
+        """Secure a socket."""
+        return super().wrap_socket(sock, *args, **{**more, "server_hostname": self.name})
+
+    def wrap_bio(
+        self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, *args: Any, **more: Any
+    ) -> ssl.SSLObject:
+        """Secure what asyncio reads and writes."""
+        named = {**more, "server_hostname": self.name}
+        return super().wrap_bio(incoming, outgoing, *args, **named)
+
+
+async def tls_of(call: Call) -> ssl.SSLContext | None:
+    """Return how to secure a connection to the server, by the system's authorities; None: not."""
+    if not call.target.tls:
+        return None
+    context = _Secured(ssl.PROTOCOL_TLS_CLIENT)
+    context.name = call.target.host
+    await asyncio.to_thread(context.load_default_certs)
+    return context
+
+
 async def login_of(call: Call) -> Login:
     """Return what a policy presents to a broker; digest is HTTP's alone."""
     policy = call.policy
@@ -59,6 +88,12 @@ async def login_of(call: Call) -> Login:
 def lost(call: Call, error: Exception) -> RetryableError:
     """Return the error that a broker is which cannot be reached or went away."""
     return RetryableError(f"{call.target.origin}: {str(error) or type(error).__name__}")
+
+
+def refused(call: Call, error: Exception) -> ToolError:
+    """Return the error that a broker's refusal of what was asked is."""
+    detail = f"{call.target.origin} refused: {error}"
+    return ToolError(detail, type=ErrorType.COMMUNICATION)
 
 
 def unknown(call: Call, error: Exception) -> ToolError:

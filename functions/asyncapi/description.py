@@ -47,8 +47,10 @@ class Operation:
     messages: tuple[dict[str, Any], ...]
     servers: tuple[str, ...]
     """The names of the channel's servers; all of the document's where it says none."""
-    method: str
-    """The method of an HTTP request."""
+    channel: dict[str, dict[str, Any]]
+    """What the channel says to each protocol: its bindings."""
+    own: dict[str, dict[str, Any]]
+    """What the operation says to each protocol."""
 
 
 def checked(root: Any, where: str) -> Description:
@@ -75,7 +77,8 @@ def find(description: Description, request: In) -> Operation:
         _filled(channel.get("address") or name),
         tuple(description.at(each) for each in listed),
         tuple(str(each.get("$ref")).rpartition("/")[2] for each in channel.get("servers") or ()),
-        _method(description, operation),
+        _bindings(description, channel),
+        _bindings(description, operation),
     )
 
 
@@ -96,7 +99,8 @@ def _in_channel(description: Description, request: In) -> Operation:
         _filled(request.channel),
         tuple(_messages(description, operation.get("message"))),
         tuple(str(name) for name in channel.get("servers") or ()),
-        _method(description, operation),
+        _bindings(description, channel),
+        _bindings(description, operation),
     )
 
 
@@ -106,9 +110,9 @@ def _messages(description: Description, message: Any) -> Iterator[dict[str, Any]
         yield description.at(each)
 
 
-def _method(description: Description, operation: dict[str, Any]) -> str:
-    binding = description.at(description.at(operation.get("bindings")).get("http"))
-    return str(binding.get("method") or "POST").upper()
+def _bindings(description: Description, owner: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    found = description.at(owner.get("bindings"))
+    return {protocol: description.at(each) for protocol, each in found.items()}
 
 
 def _filled(address: Any) -> str:

@@ -13,7 +13,7 @@ from functions.host.web.policies import Policy
 from functions.host.web.resource import Resource
 from functions.host.web.settings import ExchangeSettings
 
-Protocol = Literal["http", "mqtt", "nats", "ws"]
+Protocol = Literal["amqp", "http", "mqtt", "mqtt5", "nats", "redis", "ws"]
 """Of the DSL's protocols those with a client here."""
 
 

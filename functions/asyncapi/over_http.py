@@ -34,7 +34,8 @@ async def publish(call: Call, body: bytes, media: str, headers: dict[str, Any]) 
     given = ({"Content-Type": media} if media else {}) | {
         name: text(value) for name, value in headers.items()
     }
-    method, url = call.operation.method, url_of(call, "http")
+    binding = call.operation.own.get("http", {})
+    method, url = str(binding.get("method") or "POST").upper(), url_of(call, "http")
     request = Request(method, url, sealed(method, given, call.context.idempotency_key), body)
     limits = call.settings.limits
     async with authenticated(call.context, call.policy, url, limits) as http:

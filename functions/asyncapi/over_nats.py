@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+import asyncio
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any, Final
 
 from nats.aio.client import Client
 from nats.errors import AuthorizationError, Error
 
-from functions.asyncapi.brokers import address_of, login_of, lost, unknown
+from functions.asyncapi.brokers import address_of, login_of, lost, tls_of, unknown
 from functions.asyncapi.content import read
 from functions.asyncapi.models import Inbound
 from functions.host.web.request import text
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
     from functions.asyncapi.carrying import Call
+
+
+_CLOSING: Final = 1.0
+"""Seconds that a connection which failed may take to close."""
 
 
 async def publish(call: Call, body: bytes, media: str, headers: dict[str, Any]) -> None:
@@ -43,7 +48,7 @@ async def subscribe(call: Call) -> AsyncGenerator[Inbound, None]:
 async def _connected(call: Call) -> AsyncIterator[Client]:
     login, host = await login_of(call), await address_of(call)
     shown = f"[{host}]" if ":" in host else host
-    client = Client()
+    client = _Secured() if call.target.tls else Client()
     try:
         await client.connect(
             f"nats://{shown}:{call.target.port}",
@@ -55,12 +60,14 @@ async def _connected(call: Call) -> AsyncIterator[Client]:
             user=login.user,
             password=login.password,
             token=login.token,
+            tls=await tls_of(call),
             tls_hostname=call.target.host,
             error_cb=_ignored,
             name="tendril",
         )
     except (OSError, Error, TimeoutError) as error:
-        await client.close()
+        with suppress(TimeoutError):  # it waits for ever for what was never secured
+            await asyncio.wait_for(client.close(), _CLOSING)
         if isinstance(error, AuthorizationError) or "uthorization" in str(error):
             raise unknown(call, error) from error
         raise lost(call, error) from error
@@ -70,6 +77,16 @@ async def _connected(call: Call) -> AsyncIterator[Client]:
         raise lost(call, error) from error
     finally:
         await client.close()
+
+
+class _Secured(Client):
+    """Says who asks over TLS alone, which is the server's to offer before anything is secured."""
+
+    def _connect_command(self) -> bytes:
+        if not self._server_info.get("tls_required"):
+            raise Error("nats: the server offers no TLS")
+        command: bytes = super()._connect_command()
+        return command
 
 
 async def _ignored(_: Exception) -> None:

@@ -14,14 +14,33 @@ if TYPE_CHECKING:
     from functions.asyncapi.models import In
 
 _SPOKEN: Final = {
-    "http": ("http", 80, False),
-    "https": ("http", 443, True),
-    "ws": ("ws", 80, False),
-    "wss": ("ws", 443, True),
-    "nats": ("nats", 4222, False),
-    "mqtt": ("mqtt", 1883, False),
+    "amqp": ("amqp", False),
+    "amqps": ("amqp", True),
+    "http": ("http", False),
+    "https": ("http", True),
+    "mqtt": ("mqtt", False),
+    "mqtts": ("mqtt", True),
+    "secure-mqtt": ("mqtt", True),
+    "mqtt5": ("mqtt5", False),
+    "nats": ("nats", False),
+    "redis": ("redis", False),
+    "rediss": ("redis", True),
+    "ws": ("ws", False),
+    "wss": ("ws", True),
 }
-"""By the document's protocol: the DSL's, its port, and whether it is over TLS."""
+"""By the document's protocol: the DSL's, and whether it is over TLS."""
+_PORTS: Final = {
+    "amqp": (5672, 5671),
+    "http": (80, 443),
+    "mqtt": (1883, 8883),
+    "mqtt5": (1883, 8883),
+    "nats": (4222, 4222),
+    "redis": (6379, 6379),
+    "ws": (80, 443),
+}
+"""By the DSL's protocol: the port where none is named, without TLS and with it."""
+_SECURE: Final = frozenset({"amqps", "https", "mqtts", "rediss", "ssl", "tls", "wss"})
+"""The schemes of addresses that are reached over TLS whatever the protocol's name."""
 _NAMED: Final = re.compile(r"\{([^{}]+)\}")
 
 
@@ -71,10 +90,12 @@ def _target(name: str, server: dict[str, Any], variables: dict[str, Any]) -> Tar
     at = server.get("url") or f"{server.get('host') or ''}{server.get('pathname') or ''}"
     filled = _NAMED.sub(lambda found: _value(name, known, found[1]), str(at))
     parts = urlsplit(filled if "://" in filled else f"//{filled}")
-    protocol, port, tls = _SPOKEN[written]
-    tls = tls or parts.scheme in {"https", "wss"}
+    protocol, tls = _SPOKEN[written]
+    if protocol == "mqtt" and str(server.get("protocolVersion") or "").startswith("5"):
+        protocol = "mqtt5"
+    tls = tls or parts.scheme in _SECURE
     try:
-        port = parts.port or (443 if tls else port)
+        port = parts.port or _PORTS[protocol][tls]
     except ValueError:
         raise unfit(f"the server '{name}' has no usable address: {filled}") from None
     if not parts.hostname:

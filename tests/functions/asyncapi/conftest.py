@@ -15,6 +15,8 @@ import pytest
 from aiohttp import web
 
 from functions.host.jq import JqPool
+from tests.support import brokers
+from tests.support.certificates import Certificate, localhost
 from tests.support.local_platform import until
 from tests.support.ports import free_port
 from tests.support.surroundings import surroundings
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from functions.host.context import Context
+    from tests.support.brokers import Broker
 
 
 @dataclass
@@ -141,6 +144,37 @@ async def mqtt(tmp_path: Path) -> AsyncIterator[int]:
     file.write_text(json.dumps({"listeners": listeners, "plugins": anonymous}))
     async with running(port, "amqtt", "-c", str(file)):
         yield port
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    """A certificate of `localhost`."""
+    return localhost(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(scope="module")
+def mosquitto(
+    tmp_path_factory: pytest.TempPathFactory, certificate: Certificate
+) -> Iterator[Broker]:
+    """Run an MQTT broker that knows version 5."""
+    with brokers.mosquitto(tmp_path_factory.mktemp("mosquitto"), certificate) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory: pytest.TempPathFactory, certificate: Certificate) -> Iterator[Broker]:
+    """Run a Redis server."""
+    with brokers.redis(tmp_path_factory.mktemp("redis"), certificate) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def rabbitmq(
+    tmp_path_factory: pytest.TempPathFactory, certificate: Certificate
+) -> Iterator[Broker]:
+    """Run a RabbitMQ node."""
+    with brokers.rabbitmq(tmp_path_factory.mktemp("rabbitmq"), certificate) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

@@ -14,67 +14,11 @@ from events.errors import ErrorType, RetryableError, ToolError
 from functions.asyncapi.handler import handle
 from functions.asyncapi.models import In
 from functions.host.egress import EgressRefused
+from tests.functions.asyncapi.calling import USER, call, described, of_old, until_done
 from tests.support.ports import free_port
 
 if TYPE_CHECKING:
     from functions.host.context import Context
-
-USER = {"basic": {"username": "ada", "password": "pa55word"}}
-
-
-async def call(context: Context, document: dict[str, Any], **members: Any) -> Any:
-    """Call and return the task's output as the host records it."""
-    request = In.model_validate({"document": {"content": document}, **members})
-    result = await handle(request, context)
-    return result.model_dump(mode="json", by_alias=True, exclude_none=True)
-
-
-def described(protocol: str, host: str, address: str = "greetings", **more: Any) -> dict[str, Any]:
-    """Return a document of AsyncAPI 3 with one channel, which takes and gives greetings."""
-    greeting = {"type": "object", "required": ["text"], "properties": {"text": {"type": "string"}}}
-    return {
-        "asyncapi": "3.0.0",
-        "servers": {"main": {"host": host, "protocol": protocol, **more}},
-        "channels": {
-            "greetings": {
-                "address": address,
-                "messages": {"greeting": {"$ref": "#/components/messages/greeting"}},
-            }
-        },
-        "operations": {
-            "greet": {"action": "send", "channel": {"$ref": "#/channels/greetings"}},
-            "hear": {"action": "receive", "channel": {"$ref": "#/channels/greetings"}},
-        },
-        "components": {
-            "messages": {"greeting": {"payload": {"$ref": "#/components/schemas/greeting"}}},
-            "schemas": {"greeting": greeting},
-        },
-    }
-
-
-def of_old(protocol: str, url: str) -> dict[str, Any]:
-    """Return the same as a document of AsyncAPI 2."""
-    message = {"payload": {"type": "object", "required": ["text"]}}
-    operations = {"publish": {"message": message}, "subscribe": {"message": {"oneOf": [message]}}}
-    return {
-        "asyncapi": "2.6.0",
-        "servers": {
-            "other": {"url": "mq.test", "protocol": "kafka"},
-            "main": {"url": url, "protocol": protocol, "variables": {"at": {"default": "api"}}},
-        },
-        "channels": {"greetings": operations, "only": {"subscribe": {}}},
-    }
-
-
-def until_done(**consume: Any) -> dict[str, Any]:
-    """Return a subscription; programs get their arguments as the host gives them."""
-    given = {
-        name: {"program": value, "arguments": {"context": {"n": 2}}}
-        if name in {"while", "until"}
-        else value
-        for name, value in consume.items()
-    }
-    return {"consume": given}
 
 
 async def test_a_message_is_published_over_http(http: Any, context: Context) -> None:
@@ -279,7 +223,7 @@ async def test_documents_that_cannot_be_called(
     assert unfit.value.problem.type == ErrorType.CONFIGURATION
 
 
-@pytest.mark.parametrize("protocol", ["http", "ws", "nats", "mqtt"])
+@pytest.mark.parametrize("protocol", ["http", "ws", "nats", "mqtt", "mqtt5", "redis", "amqp"])
 async def test_the_egress_policy_holds(
     context: Context, protocol: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -313,7 +257,7 @@ async def test_the_document_is_fetched(http: Any, context: Context) -> None:
         {"message": None},
         {"subscription": until_done(amount=1)},
         {"channel": "c"},
-        {"protocol": "kafka"},
+        {"protocol": "stomp"},
         {"message": None, "subscription": {"consume": {}}},
         {"message": None, "subscription": until_done(amount=0)},
     ],

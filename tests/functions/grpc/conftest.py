@@ -7,18 +7,14 @@ import importlib
 import subprocess
 import sys
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import grpc
 import grpc.aio
 import pytest
 from aiohttp import web
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from tests.support.certificates import Certificate, localhost
 from tests.support.serving import answering
 from tests.support.surroundings import surroundings
 
@@ -117,40 +113,20 @@ async def greeter(generated: tuple[Any, Any]) -> AsyncIterator[Greeter]:
 
 
 @pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes, bytes]:
-    """A certificate of `localhost` that signs itself: its file, its PEM and its key's."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = made.public_bytes(serialization.Encoding.PEM)
-    file = tmp_path_factory.mktemp("tls") / "roots.pem"
-    file.write_bytes(pem)
-    secret = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    return file, pem, secret
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    """A certificate of `localhost`."""
+    return localhost(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture
-async def secure(
-    generated: tuple[Any, Any], certificate: tuple[Path, bytes, bytes]
-) -> AsyncIterator[Greeter]:
+async def secure(generated: tuple[Any, Any], certificate: Certificate) -> AsyncIterator[Greeter]:
     """Serve the service over TLS."""
     messages, services = generated
     made = Greeter()
     server = grpc.aio.server()
     services.add_GreeterServicer_to_server(_servicer(made, messages, services), server)
-    _, pem, secret = certificate
-    credentials = grpc.ssl_server_credentials([(secret, pem)])
+    pair = certificate.key.read_bytes(), certificate.file.read_bytes()
+    credentials = grpc.ssl_server_credentials([pair])
     made.port = server.add_secure_port("127.0.0.1:0", credentials)
     await server.start()
     yield made

@@ -219,7 +219,7 @@ async def test_a_certificate_is_checked_against_the_hosts_name(
 ) -> None:
     """The roots are the operator's; another name, and other roots, are refused."""
     monkeypatch.setenv("TENDRIL_GRPC_PLAINTEXT", "")
-    monkeypatch.setenv("TENDRIL_GRPC_ROOTS", str(certificate[0]))
+    monkeypatch.setenv("TENDRIL_GRPC_ROOTS", str(certificate.file))
     proto = {"content": secure.text}
     assert await call(context, secure, {}, host="localhost", proto=proto)
     with pytest.raises(RetryableError, match="UNAVAILABLE"):
