@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.flows.test_listens import ended, event, flow, started
+from tests.flows.test_listens import event, flow
 from tests.support.local_platform import until
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ async def answered(
 async def test_a_person_is_asked_and_answers(platform: LocalPlatform) -> None:
     """Who may answer sees what it is about; what they say is checked, and taken once."""
     await platform.deploy(flow("pay", f"do:\n  - {asks(FORM)}\n"))
-    run = await started(platform, "pay", {"amount": 7, "boss": "ann"})
+    run = await platform.begin("ear/pay", {"amount": 7, "boss": "ann"})
     [asked] = await open_ones(platform, run)
     assert (asked["title"], asked["data"]["amount"]) == ("Pay 7?", 7)
     assert (asked["assignees"], asked["state"], asked["due"]) == (["ann", "board"], "open", None)
@@ -82,7 +82,7 @@ async def test_a_person_is_asked_and_answers(platform: LocalPlatform) -> None:
 
     status, said = await answered(platform, asked["id"], {"ok": True}, "tom", groups=["board"])
     assert (status, said["state"], said["by"]) == (200, "answered", "tom")
-    over = await ended(platform, run)
+    over = await platform.ended(run)
     assert over["output"] == [{"answer": {"ok": True}, "by": "tom", "at": said["at"]}]
     again = await answered(platform, asked["id"], {"ok": True}, "tom")
     assert again == (200, said)
@@ -105,7 +105,7 @@ do:
           - alone: {{do: [{{{other}}}]}}
 """
     await platform.deploy(flow("many", text))
-    run = await started(platform, "many", {})
+    run = await platform.begin("ear/many", {})
     seen = {each["title"]: each["id"] for each in await open_ones(platform, run, 2)}
     assert set(seen) == {"one", "other"}
     assert (await answered(platform, seen["one"], 1))[0] == 200
@@ -113,7 +113,7 @@ do:
     assert (await answered(platform, seen["two"], 2))[0] == 200
     await open_ones(platform, run, 1)
     assert (await answered(platform, seen["other"], "three"))[0] == 200
-    assert (await ended(platform, run))["output"] == [2, "three"]
+    assert (await platform.ended(run))["output"] == [2, "three"]
 
 
 async def test_a_subflow_parks_its_parent_visibly(platform: LocalPlatform) -> None:
@@ -125,7 +125,7 @@ async def test_a_subflow_parks_its_parent_visibly(platform: LocalPlatform) -> No
             "do:\n  - go: {run: {workflow: {namespace: ear, name: below, version: '1.0.0'}}}\n",
         )
     )
-    run = await started(platform, "above", {})
+    run = await platform.begin("ear/above", {})
     [asked] = await open_ones(platform, run)
     assert asked["run"] != run
     for path in ("/runs", f"/runs/{run}"):
@@ -138,7 +138,7 @@ async def test_a_subflow_parks_its_parent_visibly(platform: LocalPlatform) -> No
     status, said = await answered(platform, asked["id"], "yes")
     assert (status, said["suspended"], said["answer"]) == (200, True, "yes")
     assert (await platform.api("POST", f"/runs/{run}/resume"))[0] == 202
-    assert (await ended(platform, run))["output"][0]["answer"] == "yes"
+    assert (await platform.ended(run))["output"][0]["answer"] == "yes"
     _, last = await platform.api("GET", f"/runs/{run}")
     assert last["approvals"] == []
 
@@ -149,7 +149,7 @@ async def test_others_are_asked_and_time_runs_out(platform: LocalPlatform) -> No
         {after: PT0.3S, assignees: [tom]}, {after: PT0.6S, assignees: '${ .last }'}]}"""
     text = f"do:\n  - {asks(form, ', timeout: {after: PT5S}')}\n"
     await platform.deploy(flow("slow", text))
-    run = await started(platform, "slow", {"last": ["eve", "sam"]})
+    run = await platform.begin("ear/slow", {"last": ["eve", "sam"]})
     [asked] = await open_ones(platform, run, assignee="eve")
     assert (asked["assignees"], asked["escalated"]) == (["eve", "sam"], 2)
     assert asked["due"] is not None
@@ -157,7 +157,7 @@ async def test_others_are_asked_and_time_runs_out(platform: LocalPlatform) -> No
     _, told = await platform.api("GET", f"/runs/{run}/history")
     steps = [each["detail"] for each in told["history"] if each["kind"] == "task.escalated"]
     assert [each["assignees"] for each in steps] == [["tom"], ["eve", "sam"]]
-    over = await ended(platform, run)
+    over = await platform.ended(run)
     assert (over["status"], over["error"]["status"]) == ("faulted", 408)
     status, said = await answered(platform, asked["id"], 1, "eve")
     assert (status, "faulted" in said["detail"]) == (409, True)

@@ -16,6 +16,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from tests.support.local_platform import ENDED
 from tests.support.serving import answering
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 TOOLS = Path(__file__).parent / "tools"
 SEED = int(os.environ.get("TENDRIL_CHAOS_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 KINDS = [(who, deed) for who in ("runtime", "function") for deed in ("kill", "freeze")]
-ENDED = {"completed", "faulted", "cancelled"}
 
 
 def flow(url: str) -> str:

@@ -16,6 +16,7 @@ import pytest
 from tests.support.confinement import confined
 from tests.support.deeds import Deeds
 from tests.support.everything import expected, flows, told
+from tests.support.local_platform import ENDED
 from tests.support.postgres import Postgres
 from tests.support.world import World, a_world
 
@@ -33,7 +34,6 @@ ROUNDS = 2
 """How often each deed is done."""
 SPREAD = 60.0
 """Seconds within which the runs are started: some begin amid every deed."""
-ENDED = {"completed", "faulted", "cancelled"}
 MINUTES = 12
 """How long it may take where others use the machine too; alone it takes two or three."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
@@ -152,7 +152,7 @@ async def test_a_host_that_dies_is_started_again_and_takes_up_the_program(
 
     await until(over, 20, "the program has ended")
     pod.restarts.set()
-    assert (await finished(platform, run))["output"].strip() == "1"
+    assert (await platform.ended(run))["output"].strip() == "1"
     assert await cluster.ended(pod) == (1, 0)
 
 
@@ -163,7 +163,7 @@ async def test_a_pod_that_is_lost_is_made_anew(
     run, _ = await gated(platform, cluster, tmp_path / "gate")
     second = cluster.lose(list(cluster.jobs)[-1])
     (tmp_path / "gate" / "open").touch()
-    assert (await finished(platform, run))["output"].strip() == "2"
+    assert (await platform.ended(run))["output"].strip() == "2"
     assert await cluster.ended(second) == (0, 0)
 
 
@@ -176,17 +176,4 @@ async def test_a_run_that_is_cancelled_ends_its_program(
     assert status == 202
     assert await cluster.ended(pod) == (0, 0)
     assert not (pod.folder / "said" / "code").exists()
-    assert (await finished(platform, run))["status"] == "cancelled"
-
-
-async def finished(platform: LocalPlatform, run: str) -> dict[str, Any]:
-    """Wait for a run's end."""
-    answer: dict[str, Any] = {}
-
-    async def over() -> bool:
-        nonlocal answer
-        _, answer = await platform.api("GET", f"/runs/{run}")
-        return answer["status"] not in {"running", "pending"}
-
-    await until(over, 40, "the run ends")
-    return answer
+    assert (await platform.ended(run))["status"] == "cancelled"

@@ -35,26 +35,6 @@ def event(kind: str, number: int = 0, **data: Any) -> dict[str, Any]:
     }
 
 
-async def started(platform: LocalPlatform, name: str, value: Any) -> str:
-    """Start a run and return its id."""
-    status, run = await platform.api("POST", f"/flows/ear/{name}/runs", json=value)
-    assert status == 202, run
-    return str(run["id"])
-
-
-async def ended(platform: LocalPlatform, run_id: str) -> dict[str, Any]:
-    """Wait for a run's end and return it."""
-    seen: dict[str, Any] = {}
-
-    async def over() -> bool:
-        status, run = await platform.api("GET", f"/runs/{run_id}")
-        seen.update(run)
-        return status == 200 and run["status"] not in {"running", "waiting", "suspended"}
-
-    await until(over, 40, f"run {run_id} ends")
-    return seen
-
-
 async def listening(platform: LocalPlatform, run_id: str) -> dict[str, Any]:
     """Wait until a run listens and has looked for what came before; return what it shows."""
     found: list[dict[str, Any]] = []
@@ -83,14 +63,16 @@ async def test_an_event_finds_its_run(platform: LocalPlatform) -> None:
     """Of several runs the one is told that expects the event's value; early and twice alike."""
     await platform.deploy(flow("order", PAID))
     assert await platform.publish(event("paid", 1, order="early")) == 202
-    runs = {name: await started(platform, "order", {"order": name}) for name in ("a", "b", "early")}
-    assert (await ended(platform, runs["early"]))["output"] == [{"n": 1, "order": "early"}]
+    runs = {
+        name: await platform.begin("ear/order", {"order": name}) for name in ("a", "b", "early")
+    }
+    assert (await platform.ended(runs["early"]))["output"] == [{"n": 1, "order": "early"}]
     shown = await listening(platform, runs["b"])
     assert shown["events"] == [{"with": {"type": "paid"}, "correlate": {"order": "b"}}]
     assert (shown["due"], shown["task"]) == (None, "/do/0/pay")
     for _ in range(2):
         assert await platform.publish(event("paid", 2, order="b")) == 202
-    assert (await ended(platform, runs["b"]))["output"] == [{"n": 2, "order": "b"}]
+    assert (await platform.ended(runs["b"]))["output"] == [{"n": 2, "order": "b"}]
     _, waiting = await platform.api("GET", f"/runs/{runs['a']}")
     assert waiting["status"] == "waiting"
     _, told = await platform.api("GET", f"/runs/{runs['b']}/history")
@@ -118,11 +100,11 @@ do:
       output: {as: '$context | keys'}
 """
     await platform.deploy(flow("loop", body))
-    run = await started(platform, "loop", {})
+    run = await platform.begin("ear/loop", {})
     await listening(platform, run)
     for number in (1, 2, 1, 3, 2):
         assert await platform.publish(event("tick", number)) == 202
-    assert (await ended(platform, run))["output"] == ["1", "2", "3"]
+    assert (await platform.ended(run))["output"] == ["1", "2", "3"]
 
 
 async def test_each_event_has_its_tasks_until_one_ends_it(platform: LocalPlatform) -> None:
@@ -139,7 +121,7 @@ do:
     await platform.deploy(flow("readings", body))
     emit = "do: [{e: {emit: {event: {with: {type: done, source: 'https://x.test/emit'}}}}}]"
     await platform.deploy(flow("end", emit))
-    run = await started(platform, "readings", {})
+    run = await platform.begin("ear/readings", {})
     await listening(platform, run)
     for number in (1, 2, 3, 4):
         assert await platform.publish(event("reading", number)) == 202
@@ -151,7 +133,7 @@ do:
 
     await until(heard, 30, "three events are heard")
     await platform.run("ear/end", {})
-    found = await ended(platform, run)
+    found = await platform.ended(run)
     assert sorted(each["n"] for each in found["output"]) == [3, 4, 5]
 
 
@@ -175,30 +157,30 @@ do:
           - fast: {listen: {to: {one: {with: {type: fast}}}}}
 """
     await platform.deploy(flow("race", race))
-    timed = await started(platform, "late", {})
-    first, second = [await started(platform, "race", {}) for _ in range(2)]
+    timed = await platform.begin("ear/late", {})
+    first, second = [await platform.begin("ear/race", {}) for _ in range(2)]
     await listening(platform, second)
     status, run = await platform.api("POST", f"/runs/{second}/suspend")
     assert (status, run["status"]) == (202, "suspended")
     assert await platform.publish(event("fast", 7)) == 202
-    assert (await ended(platform, first))["output"] == [{"n": 7}]
-    assert (await ended(platform, timed))["output"] == {"status": 408}
+    assert (await platform.ended(first))["output"] == [{"n": 7}]
+    assert (await platform.ended(timed))["output"] == {"status": 408}
     _, run = await platform.api("GET", f"/runs/{second}")
     assert run["status"] == "suspended"
     await platform.api("POST", f"/runs/{second}/resume")
-    assert (await ended(platform, second))["output"] == [{"n": 7}]
+    assert (await platform.ended(second))["output"] == [{"n": 7}]
 
 
 async def test_listens_survive_a_crash(platform: LocalPlatform) -> None:
     """Runs that listen, and events that were accepted, are there after everything died."""
     body = "do: [{l: {listen: {to: {all: [{with: {type: one}}, {with: {type: two}}]}}}}]"
     await platform.deploy(flow("pair", body))
-    runs = [await started(platform, "pair", {}) for _ in range(5)]
+    runs = [await platform.begin("ear/pair", {}) for _ in range(5)]
     assert await platform.publish(event("one", 1)) == 202
     await platform.kill()
     await platform.start()
     assert await platform.publish(event("two", 2)) == 202
-    found = await asyncio.gather(*(ended(platform, run) for run in runs))
+    found = await asyncio.gather(*(platform.ended(run) for run in runs))
     assert [sorted(each["n"] for each in run["output"]) for run in found] == [[1, 2]] * 5
 
 

@@ -75,7 +75,7 @@ async def test_errors_are_collected_or_end_the_loop(platform: LocalPlatform) -> 
         "POST", f"/deadletters/{letter['id']}/redrive", json={"input": {"n": 3}}
     )
     assert status == 202
-    now = await ended(platform, run["id"])
+    now = await platform.ended(run["id"])
     assert now["output"] == [{"n": n} for n in (2, 3, 4, 5, 6, 7)]
     done = [
         each["instance"]
@@ -83,18 +83,6 @@ async def test_errors_are_collected_or_end_the_loop(platform: LocalPlatform) -> 
         if each["kind"] == "task.completed" and "@" in each["instance"]
     ]
     assert len(done) == len(set(done)) == 6, "what was paid for was paid for once"
-
-
-async def ended(platform: LocalPlatform, run: str) -> dict[str, Any]:
-    """Return a run once it has ended."""
-    now: dict[str, Any] = {}
-
-    async def over() -> bool:
-        now.update((await platform.api("GET", f"/runs/{run}"))[1])
-        return now["status"] in {"completed", "faulted"}
-
-    await until(over, 30, "the run ends")
-    return now
 
 
 async def test_suspended_and_killed(platform: LocalPlatform) -> None:
@@ -114,7 +102,7 @@ async def test_suspended_and_killed(platform: LocalPlatform) -> None:
     await platform.start()
     assert (await platform.api("POST", f"/runs/{other['id']}/resume"))[0] == 202
     for each in (run, other):
-        now = await ended(platform, each["id"])
+        now = await platform.ended(each["id"])
         assert now["output"] == [{"n": n + 1} for n in range(12)]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -24,36 +24,16 @@ def flow(name: str, body: str) -> str:
     return f"document: {{dsl: '1.0.3', namespace: time, name: {name}, version: '1.0.0'}}\n{body}"
 
 
-async def started(platform: LocalPlatform, name: str, value: Any) -> str:
-    """Start a run and return its id."""
-    status, run = await platform.api("POST", f"/flows/time/{name}/runs", json=value)
-    assert status == 202, run
-    return str(run["id"])
-
-
-async def ended(platform: LocalPlatform, run_id: str) -> dict[str, Any]:
-    """Wait for a run's end and return it."""
-    seen: dict[str, Any] = {}
-
-    async def over() -> bool:
-        status, run = await platform.api("GET", f"/runs/{run_id}")
-        seen.update(run)
-        return status == 200 and run["status"] not in {"running", "waiting"}
-
-    await until(over, 40, f"run {run_id} ends")
-    return seen
-
-
 async def test_a_wait_is_kept_over_a_crash(platform: LocalPlatform) -> None:
     """A run that waits goes on at its time, though everything died meanwhile; not before it."""
     await platform.deploy(
         flow("nap", "do: [{w: {wait: {seconds: 4}}}, {p: {call: ping, with: {n: '${ .n }'}}}]")
     )
     begun = time.monotonic()
-    run = await started(platform, "nap", {"n": 1})
+    run = await platform.begin("time/nap", {"n": 1})
     await platform.kill()
     await platform.start()
-    assert (await ended(platform, run))["output"] == {"n": 2}
+    assert (await platform.ended(run))["output"] == {"n": 2}
     assert time.monotonic() - begun >= 4
 
 
@@ -116,7 +96,7 @@ do:
 async def test_a_flow_that_times_out_is_redriven(platform: LocalPlatform) -> None:
     """An uncaught timeout is a dead letter; redriven, the run has its full time once more."""
     await platform.deploy(flow("limited", "timeout: {after: PT0.6S}\ndo: [{w: {wait: PT1S}}]"))
-    run = await ended(platform, await started(platform, "limited", {}))
+    run = await platform.ended(await platform.begin("time/limited", {}))
     assert (run["status"], run["error"]["status"]) == ("faulted", 408)
     _, letters = await platform.api("GET", "/deadletters")
     [letter] = [each for each in letters["deadletters"] if each["run"] == run["id"]]
@@ -125,7 +105,7 @@ async def test_a_flow_that_times_out_is_redriven(platform: LocalPlatform) -> Non
     assert status == 409
     assert "a timer, which has no input" in problem["detail"]
     assert (await platform.api("POST", path))[0] == 202
-    assert (await ended(platform, run["id"]))["status"] == "completed"
+    assert (await platform.ended(run["id"]))["status"] == "completed"
 
 
 async def test_a_flow_runs_by_its_schedule(platform: LocalPlatform) -> None:

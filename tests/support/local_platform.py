@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 START_SECONDS = 60
+ENDED = frozenset({"completed", "faulted", "cancelled"})
 
 
 @dataclass
@@ -104,6 +105,22 @@ class LocalPlatform:
         assert status in {200, 202}, answer
         result: dict[str, Any] = answer
         return result
+
+    async def begin(self, flow: str, value: Any = None) -> str:
+        """Start a run; return its id."""
+        return str((await self.run(flow, value, wait=0))["id"])
+
+    async def ended(self, run: str, within: float = 40) -> dict[str, Any]:
+        """Wait for a run's end, however the platform fares meanwhile; return it."""
+        seen: dict[str, Any] = {}
+
+        async def over() -> bool:
+            status, answer = await self.api("GET", f"/runs/{run}")
+            seen.update(answer if status == 200 else {})
+            return seen.get("status") in ENDED
+
+        await until(over, within, f"run {run} ends")
+        return seen
 
     async def publish(self, event: dict[str, Any]) -> int:
         """Publish a structured event on the broker."""

@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from events.envelope import EnvelopeError, Event
-from knative.delivery import BackoffPolicy, DeliverySpec, Response
+from knative.delivery import Response
 from knative.local.broker import UnknownBroker
 from knative.local.trigger_queue import KEPT_IN_MEMORY
 
 if TYPE_CHECKING:
-    from knative.local.matching import TriggerSpec
     from tests.knative.local.broker.conftest import Platform
-
-Make = Callable[..., Any]
-Eventually = Callable[..., Awaitable[None]]
-Trigger = Callable[..., "TriggerSpec"]
-
-HOURLY = DeliverySpec(
-    retry=2,
-    backoff_policy=BackoffPolicy.EXPONENTIAL,
-    backoff_delay=3600,
-    dead_letter_sink="http://sink/",
-)
+    from tests.knative.local.broker.fixtures import Eventually, Make, Trigger
 
 
 async def test_every_matching_trigger_gets_the_event(

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from knative.delivery import BackoffPolicy, DeliverySpec, Response
+from knative.delivery import DeliverySpec, Response
 
 if TYPE_CHECKING:
     import pytest
 
     from events.envelope import Event
-    from knative.local.matching import TriggerSpec
     from tests.knative.local.broker.conftest import Platform
-
-Make = Callable[..., Any]
-Eventually = Callable[..., Awaitable[None]]
-Trigger = Callable[..., "TriggerSpec"]
-
-HOURLY = DeliverySpec(
-    retry=2,
-    backoff_policy=BackoffPolicy.EXPONENTIAL,
-    backoff_delay=3600,
-    dead_letter_sink="http://sink/",
-)
+    from tests.knative.local.broker.fixtures import Eventually, Make, Trigger
 
 
 async def test_retries_then_success(

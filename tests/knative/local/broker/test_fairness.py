@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +14,12 @@ from knative.delivery import BackoffPolicy, DeliveryFailed, DeliverySpec, Respon
 from knative.local.trigger_queue import CONCURRENCY, KEPT_IN_MEMORY
 
 if TYPE_CHECKING:
-    from events.envelope import Event
-    from knative.local.matching import TriggerSpec
-    from tests.knative.local.broker.conftest import Platform
+    from collections.abc import Callable
 
-Make = Callable[..., Any]
-Eventually = Callable[..., Awaitable[None]]
-Trigger = Callable[..., "TriggerSpec"]
+    from events.envelope import Event
+    from tests.knative.local.broker.conftest import Platform
+    from tests.knative.local.broker.fixtures import Eventually, Make, Trigger
+
 
 BACKLOG = CONCURRENCY + KEPT_IN_MEMORY + 500
 RETRIES = DeliverySpec(retry=1000, backoff_policy=BackoffPolicy.LINEAR, backoff_delay=0.05)

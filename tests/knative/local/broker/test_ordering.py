@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,12 +15,9 @@ from knative.local.trigger_queue import KEPT_IN_MEMORY
 
 if TYPE_CHECKING:
     from events.envelope import Event
-    from knative.local.matching import TriggerSpec
     from tests.knative.local.broker.conftest import Platform
+    from tests.knative.local.broker.fixtures import Eventually, Make, Trigger
 
-Make = Callable[..., Any]
-Eventually = Callable[..., Awaitable[None]]
-Trigger = Callable[..., "TriggerSpec"]
 
 SLOW_RETRY = DeliverySpec(
     retry=2,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,12 +15,8 @@ from knative.local.tables import Kept
 from knative.local.trigger_queue import CONCURRENCY, KEPT_IN_MEMORY, LARGE
 
 if TYPE_CHECKING:
-    from knative.local.matching import TriggerSpec
     from tests.knative.local.broker.conftest import Platform
-
-Make = Callable[..., Any]
-Eventually = Callable[..., Awaitable[None]]
-Trigger = Callable[..., "TriggerSpec"]
+    from tests.knative.local.broker.fixtures import Eventually, Make, Trigger
 
 
 def held(platform: Platform, reply: Event | None = None) -> asyncio.Event:

@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from knative.delivery import BackoffPolicy, DeliverySpec, Response
+from knative.delivery import DeliverySpec, Response
 from knative.local.broker import Broker, NotAccepting
 from knative.local.tables import StoreError, StoreFull
+from tests.knative.local.broker.fixtures import HOURLY, Eventually, Make, Trigger
 
 if TYPE_CHECKING:
     from events.envelope import Event
-    from knative.local.matching import TriggerSpec
     from tests.knative.local.broker.conftest import Platform
-
-Make = Callable[..., Any]
-Eventually = Callable[..., Awaitable[None]]
-Trigger = Callable[..., "TriggerSpec"]
-
-HOURLY = DeliverySpec(
-    retry=2,
-    backoff_policy=BackoffPolicy.EXPONENTIAL,
-    backoff_delay=3600,
-    dead_letter_sink="http://sink/",
-)
 
 
 async def test_a_restart_resumes_what_was_not_delivered(
