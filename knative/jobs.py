@@ -32,27 +32,27 @@ _PULL: Final = {"ifNotPresent": "IfNotPresent", "always": "Always", "never": "Ne
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Candidate:
     """A container of a flow, and why it cannot be a Job: None where it can."""
 
     container: Container
     wrong: Finding | None
 
 
-def containers(parsed: Parsed) -> Iterator[Asked]:
+def containers(parsed: Parsed) -> Iterator[Candidate]:
     """Yield the containers that a flow runs."""
     for visit in tasks_of(parsed.flow):
         if isinstance(visit.task, RunTask) and (one := visit.task.run.container) is not None:
             place, reason = visit.place("run", "container"), _unfit(one)
             wrong = finding(parsed, (place, f"{place}: {reason}")) if reason else None
-            yield Asked(one, wrong)
+            yield Candidate(one, wrong)
 
 
 def with_jobs(
     documents: Iterable[dict[str, Any]], wanted: Iterable[Container], namespace: str
 ) -> list[dict[str, Any]]:
     """Return resources and what containers need beside them, the tool told of its JobSinks."""
-    return [*(_told(document, namespace) for document in documents), *needed(wanted)]
+    return [*(_addressed(document, namespace) for document in documents), *needed(wanted)]
 
 
 def needed(wanted: Iterable[Container]) -> list[dict[str, Any]]:
@@ -62,7 +62,7 @@ def needed(wanted: Iterable[Container]) -> list[dict[str, Any]]:
     return [*(_sink(template, name, one) for name, one in sorted(sinks.items())), *shared]
 
 
-def _told(service: dict[str, Any], namespace: str) -> dict[str, Any]:
+def _addressed(service: dict[str, Any], namespace: str) -> dict[str, Any]:
     if service["kind"] != "Service" or service["metadata"]["name"] != TOOL:
         return service
     variable = {"name": "TENDRIL_CONTAINER_JOBS", "value": ADDRESS.format(namespace=namespace)}

@@ -1,1 +1,1 @@
-"""The container tool: a container of the DSL, by the engine of this machine."""
+"""The container tool: a container of the DSL, by the engine of this machine or as a Job."""

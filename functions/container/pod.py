@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import shlex
 import stat
 from typing import TYPE_CHECKING, Final
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _POLL: Final = 0.2
 _STREAMS: Final = ("stdout", "stderr")
+_CODE: Final = re.compile(r"[0-9]{1,3}")
 
 
 class Pod:
@@ -63,7 +65,7 @@ class Pod:
         )
         await self._there("code", settings.job_timeout, "it took longer than {:g} s", "JOB_TIMEOUT")
         code = self._read("code").strip()
-        if not code.isdigit():
+        if not _CODE.fullmatch(code):
             raise ToolError("the container left no exit status", title="No container")
         return Ended(int(code), *(self._read(name) for name in _STREAMS))
 
@@ -88,10 +90,9 @@ class Pod:
     def _read(self, name: str) -> str:
         limit = self._settings.max_bytes
         try:
-            # a link would lead into this container, which has our settings; a pipe would block
-            opened = os.open(self._said / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-            with os.fdopen(opened, "rb") as file:  # which refuses a folder
-                body = file.read(limit + 1) if stat.S_ISREG(os.fstat(opened).st_mode) else None
+            with open(self._said / name, "rb", opener=_unfollowed) as file:
+                regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+                body = file.read(limit + 1) if regular else None
         except OSError:
             body = None
         if body is None:
@@ -103,6 +104,11 @@ class Pod:
     def _too_much(self) -> ToolError:
         limit = self._settings.max_bytes
         return ToolError(f"it wrote more than {limit} bytes (TENDRIL_CONTAINER_MAX_BYTES)")
+
+
+def _unfollowed(path: str, flags: int) -> int:
+    """Open a file: a link would lead to those beside our settings, a pipe would block."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 def _script(request: In) -> str:

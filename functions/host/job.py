@@ -41,7 +41,7 @@ def run(described: Tool) -> int:
     try:
         asyncio.run(_stoppable(described))
     except asyncio.CancelledError:
-        log.warning("told to stop")
+        log.warning("stopped before the task was done")
         return 1
     except Exception:
         log.exception("the task is not done")
@@ -51,7 +51,7 @@ def run(described: Tool) -> int:
 
 async def _stoppable(described: Tool) -> None:
     # the first process of a container is deaf to SIGTERM unless it listens
-    doing = asyncio.ensure_future(_do(described, _given()))
+    doing = asyncio.ensure_future(do(described, _given()))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, doing.cancel)
     await doing
 
@@ -61,7 +61,8 @@ def _given() -> Event:
     return parse([("content-type", "application/cloudevents+json")], body)
 
 
-async def _do(described: Tool, event: Event) -> None:
+async def do(described: Tool, event: Event) -> None:
+    """Do a hop to its end; what it raises means that it must be tried again."""
     settings, hop = Settings(), read_hop(event)
     async with (
         opened(settings) as platform,

@@ -84,7 +84,7 @@ async def test_a_container_that_is_killed_does_not_run_it_again(
     processes.end()
     await processes.processes["program"].wait()
     await processes.start("program")
-    assert (await answer).root["code"] == 137
+    assert (await asyncio.wait_for(answer, 10)).root["code"] == 137
     assert await over(processes) == 0
 
 
@@ -150,6 +150,7 @@ async def test_what_says_too_much_is_told_while_it_runs(
         ('rm "$1/stderr"; mkfifo "$1/stderr"', "no stderr"),
         ('rm "$1/stderr"; mkdir "$1/stderr"', "no stderr"),
         ('echo x >"$1/code"; sleep 60', "no exit status"),
+        ('printf %05000d 1 >"$1/code"; sleep 60', "no exit status"),
         ('ln -s "$2" "$1/code"; sleep 60', "no code"),
     ],
 )

@@ -1,4 +1,4 @@
-"""What a host gives away instead of claiming it, on a real ledger."""
+"""Hops that are done elsewhere, on a real ledger: what a host gives away, and how a Job does it."""
 
 from __future__ import annotations
 
@@ -6,16 +6,22 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aiohttp import web
+from pydantic import BaseModel
 
 from events.flow.parse import parse
 from events.vocabulary import read_hop
 from functions.host.assembly import opened
-from functions.host.context import Resources
+from functions.host.context import Context, Resources
+from functions.host.faults import SinkUnavailable
 from functions.host.handover import Handover
 from functions.host.hop_events import hop_event
+from functions.host.job import do, run
 from functions.host.ledger.rows.flow import FlowRow
 from functions.host.ledger.rows.run import RunRow, RunStatus
 from functions.host.settings import Settings
+from functions.host.tool import tool
+from tests.support.serving import answering
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -26,7 +32,9 @@ if TYPE_CHECKING:
 
 FLOW = """
 document: {dsl: '1.0.3', namespace: test, name: f, version: '1.0.0'}
-do: [{a: {call: effect, with: {url: '${ .url }'}}}]
+do:
+  - a: {call: effect, with: {url: '${ .url }'}}
+  - b: {call: effect, with: {url: '${ .url }'}}
 """
 
 
@@ -51,10 +59,34 @@ class Host:
         return None
 
 
+class In(BaseModel):
+    """An input."""
+
+    url: str
+
+
+class Work:
+    """What a tool did."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self.tool = tool(self.handle, name="effect", version="1.0.0", timeout=10)
+
+    async def handle(self, request: In, _: Context) -> In:
+        self.done.append(request.url)
+        return request
+
+
 @pytest.fixture
-async def platform(tmp_path: Path) -> AsyncIterator[Platform]:
-    """An empty ledger and object store."""
-    async with opened(Settings(data=tmp_path, K_SINK="http://127.0.0.1:1/")) as made:
+async def platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Platform]:
+    """An empty ledger and object store, which a Job has too; nobody is the broker."""
+    for name, value in {
+        "TENDRIL_DATA": str(tmp_path),
+        "TENDRIL_LEASE": "0.6",
+        "K_SINK": "http://127.0.0.1:1/",
+    }.items():
+        monkeypatch.setenv(name, value)
+    async with opened(Settings()) as made:
         yield made
 
 
@@ -105,3 +137,46 @@ async def test_what_is_forged_is_not_given_away(platform: Platform) -> None:
     for forged in (event.with_(runid="r2"), event.with_(id="x"), event.with_(tool="other")):
         await host.take(forged)
     assert host.given == []
+
+
+async def test_a_job_does_its_hop_once_its_claim_is_free(platform: Platform) -> None:
+    """A process that died still holds it: nobody else would deliver the event again."""
+    event, work = await requested(platform, {"url": "a"}), Work()
+    await platform.ledger.claim(read_hop(event), now=time.time(), lease=0.6, cold=False)
+    with pytest.raises(SinkUnavailable):  # the task is done, the next one not asked for
+        await do(work.tool, event)
+    assert work.done == ["a"]
+
+
+async def test_a_job_that_is_tried_again_only_emits(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was recorded stays; its next event goes to the broker that is there by then."""
+    event, work = await requested(platform, {"url": "a"}), Work()
+    with pytest.raises(SinkUnavailable):
+        await do(work.tool, event)
+    subjects: list[str] = []
+
+    async def take(request: web.Request) -> web.Response:
+        subjects.append(request.headers["ce-subject"])
+        return web.Response(status=202)
+
+    async with answering(take) as url:
+        monkeypatch.setenv("K_SINK", url)
+        await do(work.tool, event)
+    assert work.done == ["a"]
+    assert subjects == ["/do/1/b#1"]
+
+
+async def test_a_job_has_nothing_to_do_for_a_run_that_is_over(platform: Platform) -> None:
+    """It ends well, without doing anything."""
+    event, work = await requested(platform, {"url": "a"}), Work()
+    await platform.ledger.cancel("r1", time.time())
+    await do(work.tool, event)
+    assert work.done == []
+
+
+def test_a_process_without_an_event_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The exit status is the Job's to see."""
+    monkeypatch.setenv("K_EVENT_PATH", str(tmp_path))
+    assert run(Work().tool) == 1
