@@ -167,7 +167,7 @@ class Settler:
             return None, NOTHING
         while True:
             scope = await self._ledger.scope(work.run.id, work.task.scope)
-            if not scope[1]:  # the fork that it was a branch of is over, and so is the task
+            if not scope[1]:  # its branch is over with its fork, or has faulted
                 return None, await self._emitter.reopened(work)
             try:
                 written = await self._computed(work, scope)

@@ -409,6 +409,30 @@ async def test_a_timer_that_led_to_a_second_fault_is_due_after_the_redrive(ledge
     assert due == {task.instance, pause.instance}
 
 
+async def test_a_branch_that_faulted_stands_still_until_the_redrive(ledger: Ledger) -> None:
+    """Until its fork goes on, nothing else that comes can have it go on in its own way."""
+    timer = replace(within(0), instance="/do/1/f/0~timeout@/do/1/f#1/0", tool="")
+    timer = replace(timer, state=TaskState.WAITING)
+    fork = ForkRow("/do/1/f#1", "", compete=False, begun=2, shared='{"shared":1}')
+    opening = replace(first(within(0)), scopes=(branch(0), branch(1)), forks=(fork,))
+    await ledger.open(run(), replace(opening, timers=(timer,)))
+    task = await claimed(ledger, within(0))
+    fault = over(outright=True, outcome='{"problem":{}}')
+    assert await ledger.transit(after(task, join=fault, outcome='{"problem":{}}'))
+    assert await ledger.scope("r1", branch(0).scope) == ("", 0)
+    assert not await ledger.transit(after(timer))
+    told = await ledger.task("r1", "/do/1/f#1")
+    assert told
+    assert [each.task for each in await ledger.overdue(NOW + 1e6, 10)] == [told.task]
+    assert await ledger.scope("r1", branch(1).scope) == (branch(1).state, 1)
+    letter = broken(task)
+    end = after(told.task, ended=RunStatus.FAULTED, error={"title": "x"}, letter=letter)
+    assert await ledger.transit(end)
+    assert await ledger.redrive(letter, NOW, None)
+    assert await ledger.scope("r1", branch(0).scope) == (branch(0).state, 1)
+    assert await ledger.transit(after(timer))
+
+
 def turn(index: int) -> TaskRow:
     """Return the row by which a branch begins that lay dormant."""
     return turn_of(over().row, branch(index).scope)

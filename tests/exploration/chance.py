@@ -98,6 +98,7 @@ class Chance(World):
     def _deadline(self) -> float | None:
         [found] = self.database.execute(
             "SELECT min(t.due_at) FROM tasks t JOIN runs r ON r.id = t.run "
+            "JOIN scopes s ON s.run = t.run AND s.scope = t.scope AND s.rev >= 0 "
             "WHERE t.state <> 'closed' AND t.due_at < ? AND r.status = 'running'",
             (_HORIZON,),
         ).fetchone()

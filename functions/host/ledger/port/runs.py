@@ -58,7 +58,11 @@ class Runs(Protocol):
         """Return those of the runs that completed, faulted or were cancelled."""
 
     async def scope(self, run_id: str, scope: str) -> tuple[str, int]:
-        """Return a scope's packed state and its revision."""
+        """Return a scope's packed state and its revision.
+
+        The revision is 0 where nothing can be told to it: it is gone, or the scope of a branch
+        that has faulted, until the run is redriven.
+        """
 
     async def parts(self, run_id: str, scope: str, digests: Sequence[str]) -> dict[str, str]:
         """Return those parts of a scope's state that it still has, by their digests."""

@@ -47,7 +47,7 @@ class Tasks(Protocol):
         """Return a run's tasks and timers, the oldest first; without `closed` only what is out."""
 
     async def overdue(self, now: float, limit: int, machine: int = MACHINE) -> list[Work]:
-        """Return open tasks of running runs whose deadline passed.
+        """Return open tasks of running runs whose deadline passed, but for branches that faulted.
 
         What only an `advance` moves on is given to hosts of its run's machine version alone.
         """

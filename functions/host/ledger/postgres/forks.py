@@ -32,7 +32,8 @@ async def begin(db: Database, step: Transition) -> None:
 async def join(db: Database, step: Transition, join: Join) -> Transition:
     """End a branch; open the fork's own row when that was the last, or the one that counts.
 
-    Returns what of the step counts. A fault of a branch after its fork is over leaves the task
+    Returns what of the step counts. A branch that faults stands still from there on, whatever else
+    it is told; its revision says so by its sign. A fault after the fork is over leaves the task
     recorded, or the timer that led to it due: should the run be redriven, the fault is told then.
     For the same reason a branch that completes then is still the next one's turn.
     """
@@ -43,6 +44,10 @@ async def join(db: Database, step: Transition, join: Join) -> Transition:
             (step.state, join.output, step.run, step.scope),
         )
         await parts.swap(db, step)
+    else:
+        await db.execute(
+            "UPDATE scopes SET rev = -rev WHERE run = %s AND scope = %s", (step.run, step.scope)
+        )
     told = await db.execute(
         "UPDATE forks SET open = CASE WHEN %s THEN 0 ELSE open - 1 END "
         "WHERE run = %s AND fork = %s AND open > 0 RETURNING open",
@@ -95,7 +100,11 @@ async def shut(db: Database, run_id: str, fork: str, prefix: str, at: float) -> 
 
 
 async def redriven(db: Database, run_id: str) -> None:
-    """Count again what is open: a redriven run's forks are over only once it has gone on."""
+    """Count again what is open: a redriven run's forks are over only once it has gone on.
+
+    The branches that faulted go on too.
+    """
+    await db.execute("UPDATE scopes SET rev = -rev WHERE run = %s AND rev < 0", (run_id,))
     await db.execute(
         "UPDATE forks SET open = CASE WHEN compete THEN 1 ELSE (SELECT count(*) FROM scopes s "
         "WHERE s.run = forks.run AND s.fork = forks.fork AND s.output IS NULL) END "

@@ -80,9 +80,10 @@ async def ended(db: Database, run_ids: Sequence[str]) -> list[str]:
 
 
 async def scope(db: Database, run_id: str, name: str) -> tuple[str, int]:
-    """Return a scope's packed state and revision."""
+    """Return a scope's packed state and revision; nothing of one that is gone or stands still."""
     found = await db.execute(
-        "SELECT state, rev FROM scopes WHERE run = %s AND scope = %s", (run_id, name)
+        "SELECT state, rev FROM scopes WHERE run = %s AND scope = %s AND rev >= 0",
+        (run_id, name),
     )
     row = await found.fetchone()
     return (row[0], row[1]) if row else ("", 0)

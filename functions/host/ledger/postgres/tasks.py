@@ -242,9 +242,10 @@ async def after(db: Database, run_id: str, cause: str, state: TaskState) -> list
 async def overdue(db: Database, now: float, limit: int, machine: int) -> list[Work]:
     """Return open tasks of running runs whose deadline passed, the longest overdue first."""
     found = await db.execute(
-        f"{_WORKS} WHERE t.state <> 'closed' AND t.due_at <= %s AND r.status = 'running' "
+        f"{_WORKS} WHERE t.state <> 'closed' AND t.due_at <= %s AND r.status = 'running' "  # noqa: S608 - our own names
         "AND (r.machine = %s OR t.state NOT IN ('recorded', 'waiting', 'listening')) "
-        "ORDER BY t.due_at, t.requested_at LIMIT %s",
+        "AND coalesce((SELECT s.rev FROM scopes s WHERE s.run = t.run AND s.scope = t.scope), 0) "
+        ">= 0 ORDER BY t.due_at, t.requested_at LIMIT %s",
         (now, machine, limit),
     )
     return [_work(row) for row in await found.fetchall()]

@@ -33,7 +33,8 @@ def begin(db: sqlite3.Connection, step: Transition) -> None:
 def join(db: sqlite3.Connection, step: Transition, join: Join) -> Transition:
     """End a branch; open the fork's own row when that was the last, or the one that counts.
 
-    Returns what of the step counts. A fault of a branch after its fork is over leaves the task
+    Returns what of the step counts. A branch that faults stands still from there on, whatever else
+    it is told; its revision says so by its sign. A fault after the fork is over leaves the task
     recorded, or the timer that led to it due: should the run be redriven, the fault is told then.
     For the same reason a branch that completes then is still the next one's turn.
     """
@@ -43,6 +44,10 @@ def join(db: sqlite3.Connection, step: Transition, join: Join) -> Transition:
             (step.state, join.output, step.run, step.scope),
         )
         parts.swap(db, step)
+    else:
+        db.execute(
+            "UPDATE scopes SET rev = -rev WHERE run = ? AND scope = ?", (step.run, step.scope)
+        )
     told = db.execute(
         "UPDATE forks SET open = CASE WHEN ? THEN 0 ELSE open - 1 END "
         "WHERE run = ? AND fork = ? AND open > 0 RETURNING open",
@@ -92,7 +97,11 @@ def shut(db: sqlite3.Connection, run_id: str, fork: str, prefix: str, at: float)
 
 
 def redriven(db: sqlite3.Connection, run_id: str) -> None:
-    """Count again what is open: a redriven run's forks are over only once it has gone on."""
+    """Count again what is open: a redriven run's forks are over only once it has gone on.
+
+    The branches that faulted go on too.
+    """
+    db.execute("UPDATE scopes SET rev = -rev WHERE run = ? AND rev < 0", (run_id,))
     db.execute(
         "UPDATE forks SET open = CASE WHEN compete THEN 1 ELSE (SELECT count(*) FROM scopes s "
         "WHERE s.run = forks.run AND s.fork = forks.fork AND s.output IS NULL) END "

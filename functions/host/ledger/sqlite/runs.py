@@ -67,9 +67,10 @@ def ended(db: sqlite3.Connection, run_ids: Sequence[str]) -> list[str]:
 
 
 def scope(db: sqlite3.Connection, run_id: str, name: str) -> tuple[str, int]:
-    """Return a scope's packed state and revision."""
+    """Return a scope's packed state and revision; nothing of one that is gone or stands still."""
     row = db.execute(
-        "SELECT state, rev FROM scopes WHERE run = ? AND scope = ?", (run_id, name)
+        "SELECT state, rev FROM scopes WHERE run = ? AND scope = ? AND rev >= 0",
+        (run_id, name),
     ).fetchone()
     return (row[0], row[1]) if row else ("", 0)
 

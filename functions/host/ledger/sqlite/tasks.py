@@ -235,7 +235,8 @@ def overdue(db: sqlite3.Connection, now: float, limit: int, machine: int) -> lis
         "SELECT t.run, t.instance FROM tasks t JOIN runs r ON r.id = t.run "
         "WHERE t.state <> 'closed' AND t.due_at <= ? AND r.status = 'running' "
         "AND (r.machine = ? OR t.state NOT IN ('recorded', 'waiting', 'listening')) "
-        "ORDER BY t.due_at, t.requested_at LIMIT ?",
+        "AND coalesce((SELECT s.rev FROM scopes s WHERE s.run = t.run AND s.scope = t.scope), 0) "
+        ">= 0 ORDER BY t.due_at, t.requested_at LIMIT ?",
         (now, machine, limit),
     ).fetchall()
     found = (one(db, run_id, instance) for run_id, instance in rows)
