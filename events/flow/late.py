@@ -92,6 +92,18 @@ class Late:
         return cls(at, *given, value.get("source"), value.get("loose", False), templates)
 
 
+def rendered(given: Json) -> Json:
+    """Return an input as it travels, with no more than tells it from another request.
+
+    What is left stands in it as written; of a sealed task that is all, so its raw input is kept.
+    """
+    if not isinstance(given, dict) or MEMBER not in given:
+        return given
+    own = {name: value for name, value in given.items() if name != MEMBER}
+    left = given[MEMBER]
+    return own if left.get("source") is None else own | {MEMBER: {"data": left["data"]}}
+
+
 def late(program: str) -> frozenset[str]:
     """Return those of NAMES that a program takes from outside."""
     if not any(name in program for name in NAMES):

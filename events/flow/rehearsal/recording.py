@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from events.flow.advance.pointers import name_of
+from events.flow.late import rendered
 from events.flow.rehearsal.differences import differences
 from events.vocabulary import digest
 
@@ -56,7 +57,8 @@ def asked(request: TaskRequest, catalog: Catalog) -> Asked:
     function = catalog.resolve(f"{request.function}{version}")
     major = function.version.split(".", 1)[0]
     secret = request.late is not None
-    return Asked(f"{function.name}:{major}", request.input, request.reference, secret)
+    given = rendered(request.payload())
+    return Asked(f"{function.name}:{major}", given, request.reference, secret)
 
 
 class Recording:

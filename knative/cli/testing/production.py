@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import isodate
 
 from events.flow.approval import SOURCE
-from events.flow.late import MEMBER
+from events.flow.late import rendered
 from events.flow.parse import parse
 from events.flow.rehearsal.paths import labels
 from events.flow.rehearsal.recording import Asked
@@ -124,9 +124,7 @@ def _answers(
         if task["tool"] == _WORKFLOW:
             continue
         major = task["version"].split(".", 1)[0]
-        given = task["input"]
-        data = {name: value for name, value in given.items() if name != MEMBER}
-        asked = Asked(f"{task['tool']}:{major}", data, task["task"])
+        asked = Asked(f"{task['tool']}:{major}", rendered(task["input"]), task["task"])
         taping.add(asked, case["name"], dict(_given(task, ended.get(task["instance"]))))
     return taping.entries()
 
