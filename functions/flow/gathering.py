@@ -73,9 +73,9 @@ async def look(platform: Platform, digest: str, correlation: str) -> list[Gather
     """Look at what is gathered; return the sets that are whole. The ledger has them by then."""
     deployed = await platform.deployments.get(digest)
     row, ledger = deployed.row, platform.ledger
-    newest = await ledger.flow_named(row.namespace, row.name, None)
     made: list[Gathered] = []
     while waiting := await ledger.gathering(digest, correlation):
+        newest = await ledger.flow_named(row.namespace, row.name, None)
         if newest is not None and newest.digest != digest:
             await _move(platform, waiting, await platform.deployments.get(newest.digest))
             spent = tuple(each.event for each in waiting)

@@ -186,5 +186,25 @@ async def test_a_new_version_goes_on_with_what_the_old_one_gathered(platform: Pl
     assert (run.version, run.output) == ("1.1.0", '{"n":["a1","a3"]}')
 
 
+async def test_a_version_that_comes_while_one_looks_has_the_events(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever looked for the old version sees the new one, and is done."""
+    await deployed(platform, "until", IDS, "{any: [], until: 'length > 9'}")
+    looked = gathering._seen
+
+    async def raced(*arguments: Any) -> Any:
+        await deployed(platform, "until", IDS, UNTIL, "1.1.0")
+        return await looked(*arguments)
+
+    monkeypatch.setattr(gathering, "_seen", raced)
+    async with asyncio.timeout(20):
+        await come(platform, "a", 1)
+    monkeypatch.undo()
+    await come(platform, "b", 2)
+    [run] = await runs(platform)
+    assert (run.version, run.output) == ("1.1.0", '{"n":["a1"]}')
+
+
 async def _died(*_: Any, **__: Any) -> Any:
     raise OSError("died")
