@@ -13,14 +13,15 @@ import uuid
 from typing import TYPE_CHECKING, Final, Self
 
 from functions.flow.rounds import Rounds
-from functions.flow.tidings import OF_ALL, TASKS, WORKFLOWS, concerned, lifecycle_events
+from functions.flow.standing import OF_ALL, concerned
+from functions.flow.tidings import TASKS, WORKFLOWS, lifecycle_events
 from functions.host.ledger import LedgerUnavailable
 from functions.host.ledger.rows.history import Bookmark
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from functions.flow.tidings import Open
+    from functions.flow.standing import Open
     from functions.host.assembly import Platform
     from functions.host.ledger.rows.history import Line
 

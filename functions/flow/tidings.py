@@ -7,8 +7,9 @@ Where the specification leaves room: a task that a tool does is created when the
 and started when the tool takes it up; any other is both at once. A skipped task is neither. A
 retry, of a try or by the platform, is told when it is decided. Suspending, resuming and
 cancelling a run does the same to every task that has been created and has not ended; so does the
-end of a fork, and a timeout, to the tasks that they cut off. A faulted run that is redriven is
-resumed, and its task retried. A workflow correlates while one of its tasks listens; what the
+end of a fork, and a timeout, to the tasks that they cut off; what else a fault of a run leaves has
+faulted with it. A faulted run that is redriven is resumed, its task retried, and the tasks are
+resumed that ended by its fault. A workflow correlates while one of its tasks listens; what the
 schedule of a flow correlates has no workflow yet that could be named. A task's output is not told,
 a run's is where it is small.
 """
@@ -22,12 +23,14 @@ import orjson
 
 from events import lifecycle
 from events.lifecycle import Workflow, lifecycle_event
+from functions.flow.standing import OF_ALL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from events.envelope import Event
     from events.lifecycle import Payload
+    from functions.flow.standing import Open
     from functions.host.ledger.rows.history import Entry, Line
 
     Made = tuple[Payload, str]
@@ -43,11 +46,6 @@ TASKS: Final = (
     "task.cancelled", "task.faulted", "task.completed", "branches.cancelled",
 )  # fmt: skip
 """Those that say something of its tasks alone."""
-OF_ALL: Final = frozenset({"run.suspended", "run.resumed", "run.cancelled", "branches.cancelled"})
-"""Those that are about every task that is open, or that is open in a fork's branches."""
-
-Open = tuple[str, str]
-"""A task that has been created and has not ended: its reference and its instance."""
 
 
 def lifecycle_events(
@@ -66,8 +64,8 @@ def lifecycle_events(
     made = list(_of_workflow(line, of, at))
     if tasks:
         of_tasks = list(_of_tasks(line.entry, open_tasks, of, at))
-        # a workflow is suspended or cancelled when its tasks are, and resumed before them
-        before = line.entry.kind in {"run.suspended", "run.cancelled"}
+        # a workflow is suspended or ended when its tasks are, and resumed before them
+        before = line.entry.kind in {"run.suspended", "run.cancelled", "run.faulted"}
         made = [*of_tasks, *made] if before else [*made, *of_tasks]
     if statuses:
         made = [each for one in made for each in _with_status(one, at)]
@@ -127,6 +125,9 @@ def _of_tasks(
 ) -> Iterator[Made]:
     concerned = open_tasks if entry.kind in OF_ALL else [(entry.reference, entry.instance)]
     for reference, instance in concerned:
+        if entry.kind == "redriven" and instance != entry.instance:
+            yield _resumed(of.qualified, reference, at), instance
+            continue
         for payload in _of_task(entry, of.qualified, reference, at):
             yield payload, instance
 
@@ -136,7 +137,7 @@ def _of_task(entry: Entry, workflow: str, task: str, at: datetime) -> Iterator[P
         yield lifecycle.TaskCreated(workflow=workflow, task=task, created_at=at)
     if _starts(entry):
         yield lifecycle.TaskStarted(workflow=workflow, task=task, started_at=at)
-    elif entry.kind == "task.faulted":
+    elif entry.kind in {"task.faulted", "run.faulted"}:
         yield lifecycle.TaskFaulted(
             workflow=workflow, task=task, faulted_at=at, error=_error(entry)
         )
@@ -208,45 +209,3 @@ def _waiting(entry: Entry, of: Workflow, at: datetime) -> list[Made]:
 
 def _status(workflow: str, task: str, at: datetime, status: str) -> Payload:
     return lifecycle.TaskStatusChanged(workflow=workflow, task=task, updated_at=at, status=status)
-
-
-def concerned(history: Iterable[Entry]) -> list[Open]:
-    """Return the tasks that the last line of a history, one of OF_ALL, is about.
-
-    They are those that were created before it and had not ended, in the order of their creation.
-    """
-    open_tasks: dict[str, str] = {}
-    faulted: dict[str, str] = {}
-    found: list[Open] = []
-    for entry in history:
-        found = []
-        match entry.kind:
-            case "task.started":
-                open_tasks[entry.instance] = entry.reference
-            case "task.completed" | "task.cancelled":
-                open_tasks.pop(entry.instance, None)
-            case "task.faulted":
-                open_tasks.pop(entry.instance, None)
-                faulted[entry.instance] = entry.reference
-            case "redriven":  # it goes on in the state in which its task was out
-                within = {i: r for i, r in faulted.items() if _encloses(r, entry.reference)}
-                open_tasks |= within
-                faulted.clear()
-            case "branches.cancelled":
-                found = [(r, i) for i, r in open_tasks.items() if _is_within(i, entry.instance)]
-                for _, instance in found:
-                    del open_tasks[instance]
-            case "run.suspended" | "run.resumed" | "run.cancelled":
-                found = [(r, i) for i, r in open_tasks.items()]
-    return found
-
-
-def _encloses(outer: str, inner: str) -> bool:
-    return inner == outer or inner.startswith(f"{outer}/")
-
-
-def _is_within(instance: str, fork: str) -> bool:
-    """Tell whether an instance is in a scope of a fork's branches."""
-    own, _, scope = fork.partition("@")
-    branches = f"{scope}|{own}/" if scope else f"{own}/"
-    return f"@{branches}" in instance

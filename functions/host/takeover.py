@@ -65,7 +65,8 @@ class Takeover:
         timers = [
             _over(row, former.get(same_place(row.instance)), written.at) for row in written.timers
         ]
-        entries = [
+        entries = [_begun(entry) if entry.instance in taken else entry for entry in written.entries]
+        entries += [
             Entry("task.taken", written.at, row.reference, row.instance, {"from": run.origin})
             for row in taken.values()
         ]
@@ -74,7 +75,7 @@ class Takeover:
             requests=tuple(row for row in written.requests if row.instance not in taken),
             children=tuple(row for row in written.children if row.instance not in taken),
             timers=(*timers, *taken.values()),  # rows that need nobody but whoever goes on
-            entries=(*written.entries, *entries),
+            entries=tuple(entries),
         )
 
     async def _with_result(self, row: TaskRow, former: TaskRow | None) -> TaskRow | None:
@@ -94,6 +95,11 @@ def _alike(row: TaskRow, former: TaskRow) -> bool:
         former.version,
         former.input_digest,
     )
+
+
+def _begun(entry: Entry) -> Entry:
+    """Return the line about a task that nobody has to take up any more."""
+    return replace(entry, detail={k: v for k, v in entry.detail.items() if k != "pending"})
 
 
 def _over(timer: TaskRow, former: TaskRow | None, now: float) -> TaskRow:

@@ -13,6 +13,7 @@ from events.envelope import create, to_binary
 from events.errors import Problem, RetryableError, ToolError
 from events.vocabulary import digest
 from functions.host.ledger.rows.flow import FlowRow
+from functions.host.ledger.rows.history import Entry
 from functions.host.settings import Settings
 from functions.host.states import States
 from tests.exploration.host import Host, Unhurried, raised
@@ -117,6 +118,20 @@ class Chance(World):
             for headers, body in self.messages.values()
             if headers["ce-type"] == "emitted"
         )
+
+    def histories(self) -> list[list[Entry]]:
+        """Return what happened in each of the runs that have ended."""
+        ended = self.rows("SELECT id FROM runs WHERE ended_at IS NOT NULL")
+        said = (
+            "SELECT kind, at, reference, instance, detail FROM history WHERE run = ? ORDER BY seq"
+        )
+        return [
+            [
+                Entry(kind, at, reference, instance, orjson.loads(detail))
+                for kind, at, reference, instance, detail in self.rows(said, run)
+            ]
+            for [run] in ended
+        ]
 
     async def state(self) -> Json:
         """Return the run's state."""

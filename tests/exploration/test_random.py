@@ -32,6 +32,7 @@ from tests.exploration.chance import (
     row_of,
 )
 from tests.exploration.world import RUN, nothing_twice
+from tests.support.lifecycles import odd_ends
 from tests.support.random_flows import flow
 from tests.support.sequential import RaisedError, Reference, SilenceError
 
@@ -117,6 +118,7 @@ async def happened(tasks: list[Json], data: Json, lots: bytes) -> None:
 async def held(world: Chance, reference: Reference, expected: Json) -> None:
     """Hold what happened against what the interpreter says."""
     assert nothing_twice(world) is None
+    assert [odd for history in world.histories() if (odd := odd_ends(history))] == []
     assert world.rows("SELECT * FROM outbox") == []
     calls = Counter(world.effects.values())
     assert not reference.deeds.calls - calls, "calls were not made"

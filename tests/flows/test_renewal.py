@@ -86,11 +86,14 @@ async def test_results_are_taken_over(platform: LocalPlatform) -> None:
     )
     assert (await shown(platform, old["id"]))["redrivenAs"] == [new["id"]]
     _, told = await platform.api("GET", f"/runs/{new['id']}/history")
-    names = {"task.taken": set[str](), "task.claimed": set[str]()}
+    names = {"task.taken": set[str](), "task.claimed": set[str](), "task.started": set[str]()}
     for entry in told["history"]:
-        if entry["kind"] in names:
+        if entry["kind"] in names and entry["detail"].get("pending", True):
             names[entry["kind"]].add(Path(entry["task"]).name)
-    assert names == {"task.taken": {"left", "deep"}, "task.claimed": {"first", "last"}}
+    assert names["task.taken"] == {"left", "deep"}
+    assert names["task.claimed"] == {"first", "last"}
+    pending = {Path(e["task"]).name for e in told["history"] if e["detail"].get("pending")}
+    assert pending == {"first", "last"}, "what is taken over is not waited for"
     assert "redriven already" in await refused(platform, letter["id"], "2.1.0")
 
 

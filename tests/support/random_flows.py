@@ -146,12 +146,16 @@ class _Author:
     def _extras(self) -> dict[str, Json]:
         """Make what every task may have."""
         return {
-            **({"if": self._among(_CONDITIONS)} if self._one_in(3) else {}),
+            **({"if": self._condition()} if self._one_in(3) else {}),
             "input": {"from": self._value()},
             "output": {"as": self._value()},
             "export": {"as": self._value()},
             "timeout": LONG,
         }
+
+    def _condition(self) -> str:
+        """Make a condition that may fail."""
+        return "fail" if self._one_in(12) else str(self._among(_CONDITIONS))
 
     def _switch(self, directives: list[str]) -> Json:
         cases = []

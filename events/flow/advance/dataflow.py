@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from events.errors import ErrorType, ToolError
+from events.errors import ErrorType, TendrilError, ToolError
 from events.flow import expressions, schemas
 from events.flow.advance import durations, extensions, timers
 from events.flow.advance.arguments import runner
@@ -82,7 +82,14 @@ def begin_task(work: Work, frame: Frame, arrived: Arrived) -> Arrived | Entered 
 
 
 def _wanted(work: Work, frame: Frame, condition: str) -> bool:
-    return expressions.condition(condition, runner(work, frame, frame.raw, context=work.context))
+    """Ask a task's `if`; where that cannot be answered, the task begins with its error."""
+    try:
+        return expressions.condition(
+            condition, runner(work, frame, frame.raw, context=work.context)
+        )
+    except TendrilError:
+        work.record("task.started", frame)
+        raise
 
 
 def end_task(work: Work, frame: Frame, produced: Produced) -> Returned:

@@ -68,8 +68,11 @@ class Frame:
 
     @property
     def is_task(self) -> bool:
-        """Whether this is a task, which has records, a descriptor and a data flow."""
-        return self.kind not in _NOT_TASKS
+        """Whether this is a task, which has records, a descriptor and a data flow.
+
+        Consuming once more what a task subscribes to is another visit of it.
+        """
+        return self.kind not in _NOT_TASKS or "visit" in self.local
 
     @property
     def listens(self) -> bool:

@@ -169,9 +169,10 @@ def _follow(work: Work, happening: Happening | None) -> Happening | None:
         except TendrilError as error:
             happening = _fault(work, depth, error.problem.at(_place(frame, now)))
         except ExhaustedError as error:
-            while work.stack:
-                work.drop()
+            work.pop()  # the one too many, which has not begun
             happening = Faulted(error.problem)
+            while work.stack:  # no `try` goes on from here
+                happening = _fault(work, len(work.stack), error.problem)
     return happening
 
 

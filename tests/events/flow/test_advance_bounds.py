@@ -47,6 +47,26 @@ def waiting(flow_of: Callable[..., Flow], facts: Facts) -> tuple[Flow, State]:
     return flow, follow(flow, None, Start(), facts).state
 
 
+def test_a_loop_without_end_ends_what_it_is_in(flow_of: Callable[..., Flow], facts: Facts) -> None:
+    """Every task that has begun has an end in the history, though no `try` goes on from there."""
+    loop = {"a": {"set": {"n": 1}, "then": "a"}}
+    flow = flow_of({"t": {"try": [{"outer": {"do": [loop]}}], "catch": {}}})
+    step = follow(flow, None, Start(), facts, Bounds(pure=6))
+    assert isinstance(step.status, ScopeFaulted)
+    begun = [each.instance for each in step.records if each.kind == "task.started"]
+    ended = {each.instance: each.kind for each in step.records if each.kind != "task.started"}
+    assert ended == dict.fromkeys(begun, "task.completed") | {
+        "/do/0/t#1": "task.faulted",
+        "/do/0/t/try/0/outer#1": "task.faulted",
+    }
+
+
+def test_an_if_that_fails_begins_its_task(flow_of: Callable[..., Flow], interpreter: Any) -> None:
+    """Its error is the task's own, so the task is begun when it ends by it."""
+    interpreter.problem(flow_of({"a": {"if": "${ 1 / 0 }", "set": {"n": 1}}}))
+    assert [each.kind for each in interpreter.records] == ["task.started", "task.faulted"]
+
+
 @pytest.mark.parametrize(
     "tasks",
     [

@@ -16,6 +16,7 @@ from functions.flow.retention import Retention
 from functions.flow.starting import start
 from functions.host.assembly import Platform, opened
 from functions.host.faults import SinkUnavailable
+from functions.host.ledger.rows.task import Work
 from functions.host.settings import Settings
 from tests.support.local_platform import until
 from tests.support.serving import answering
@@ -218,3 +219,65 @@ async def test_no_run_is_archived_before_it_was_told(tmp_path: Path, broker: Bro
         assert kept
         assert kept.archived
     assert broker.told() == WORKFLOW
+
+
+NAP = """
+document: {dsl: '1.0.3', namespace: test, name: nap, version: '1.0.0'}
+do:
+  - sleep: {wait: PT1H}
+"""
+ABOVE = """
+document: {dsl: '1.0.3', namespace: test, name: above, version: '1.0.0'}
+do:
+  - go: {run: {workflow: {namespace: test, name: nap, version: '1.0.0'}}}
+"""
+ENDED = ["workflow.started.v1", "task.created.v1", "task.started.v1"]
+STEPS = ["task.suspended.v1", "workflow.suspended.v1", "workflow.resumed.v1", "task.resumed.v1"]
+
+
+@pytest.mark.parametrize("how", ["cancelled", "above", "timer"])
+async def test_a_child_is_told_as_its_parent_is(tmp_path: Path, broker: Broker, how: str) -> None:
+    """What is done to a run is done to the one that it awaits: both are told, to the end."""
+    async with platform_of(tmp_path, broker, lifecycle="all") as platform:
+        herald, ledger = Herald(platform), platform.ledger
+        await herald.tick()
+        await deploy(platform, NAP)
+        flow, _ = await deploy(platform, ABOVE)
+        top, _ = await start(platform, flow, {}, door="api", source="/api", key="a", trace="")
+
+        async def parked() -> bool:
+            return bool(await ledger.children(top.id))
+
+        await until(parked, 10, "the child is open")
+        [child] = await ledger.children(top.id)
+        await ledger.suspend(top.id, platform.clock())
+        await ledger.resume(top.id, platform.clock())
+        if how == "timer":
+            [timer] = await ledger.tasks(child.id)
+            await platform.settler.settle(Work(timer, child))
+            await _settled(platform, top.id)
+        else:
+            await ledger.cancel(top.id if how == "above" else child.id, platform.clock())
+            await _settled(platform, top.id)
+        await herald.tick()
+    ends = {"timer": ("completed", "completed"), "above": ("cancelled", "cancelled")}
+    own, upper = ends.get(how, ("cancelled", "faulted"))
+    for run_id, end in ((child.id, own), (top.id, upper)):
+        told = [e.type[len("io.serverlessworkflow.") :] for e in broker.events if _of(e) == run_id]
+        over = [f"task.{end}.v1", f"workflow.{end}.v1"]
+        assert told == [*ENDED, *STEPS, *over], run_id
+
+
+def _of(event: Event) -> str:
+    return str(event.get("correlationid"))
+
+
+async def _settled(platform: Platform, run_id: str) -> None:
+    """Have the clock go on from what a child has told, and see the run ended."""
+
+    async def ended() -> bool:
+        for work in await platform.ledger.overdue(platform.clock() + 60, 9):
+            await platform.settler.settle(work)
+        return bool(await platform.ledger.ended([run_id]))
+
+    await until(ended, 10, f"run {run_id} ended")

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import assume, given, note, settings
+from hypothesis import strategies as st
 
-from functions.flow.tidings import TASKS, WORKFLOWS, concerned, lifecycle_events
+from events.flow.advance import Bounds
+from events.flow.rehearsal.stage import BEGAN, Stage
+from events.flow.steps import Running, ScopeCompleted
+from events.flow.syntax import Flow
+from functions.flow.standing import concerned
+from functions.flow.tidings import TASKS, WORKFLOWS, lifecycle_events
 from functions.host.ledger.rows.history import Entry, Line
+from tests.events.flow.test_advance_random import of_child, of_tool
+from tests.support.lifecycles import odd_ends
+from tests.support.random_flows import EVENTS, evaluate, flow
+
+if TYPE_CHECKING:
+    from random import Random
 
 
 def entries(*lines: str) -> list[Entry]:
@@ -63,10 +77,35 @@ AGAIN = "/do/2/f#2"
              "redriven /do/0/t/try/0/x#1", "run.suspended"],
             ["/do/0/t/try/0/x#1", "/do/0/t#1"],
         ),
+        (
+            ["task.started /do/0/t#1", "task.started /do/0/t/try/0/x#1",
+             "task.faulted /do/0/t/try/0/x#1", "task.caught /do/0/t#1", "task.completed /do/0/t#1",
+             "task.started " + A, "task.faulted " + A, "run.faulted", "redriven " + A],
+            [A],
+        ),
+        (
+            ["task.started " + FORK, "task.started " + IN_0, "task.started " + IN_1,
+             "task.faulted " + IN_0, "branches.cancelled " + FORK, "task.faulted " + FORK,
+             "run.faulted", "redriven " + IN_0],
+            [IN_0, FORK, IN_1],
+        ),
+        (
+            ["task.started /do/0/c#1", "task.started /use/functions/f/do/0/x#1",
+             "task.faulted /use/functions/f/do/0/x#1", "task.faulted /do/0/c#1", "run.faulted",
+             "redriven /use/functions/f/do/0/x#1"],
+            ["/use/functions/f/do/0/x#1", "/do/0/c#1"],
+        ),
+        (
+            ["task.started " + FORK, "task.started " + IN_0, "task.started " + IN_1,
+             "task.faulted " + IN_0, "run.faulted", "redriven " + IN_1],
+            [FORK, IN_1],
+        ),
+        (["task.started " + A, "task.started " + B, "task.completed " + B, "run.faulted"], [A]),
         (["task.started " + A, "run.suspended", "task.completed " + A], []),
     ],
     ids=["ended", "faulted", "cut off", "resumed", "branch", "nested", "inner", "fork itself",
-         "other visit", "redriven", "other line"],
+         "other visit", "redriven", "caught before", "branches again", "function", "collected",
+         "run faulted", "other line"],
 )  # fmt: skip
 def test_a_line_is_about_what_was_open(history: list[str], expected: list[str]) -> None:
     """Created and not ended, in a fork's branches only where the line is about that fork."""
@@ -77,7 +116,8 @@ def names(kind: str, detail: dict[str, Any] | None = None, *, statuses: bool = F
     """Return what a line is told by."""
     entry = Entry(kind, 1.0, "/do/0/a", "/do/0/a#1", detail or {})
     line = Line("r1", "shop", "order", "1.0.0", "0" * 32, None, 7, entry)
-    events = lifecycle_events(line, [], tasks=True, statuses=statuses)
+    open_tasks = [("/do/0/a", "/do/0/a#1"), ("/do/1/b", "/do/1/b#1")]
+    events = lifecycle_events(line, open_tasks, tasks=True, statuses=statuses)
     assert [event.get("sequence") for event in events] == [
         f"00000007-{number:04d}" for number in range(len(events))
     ]
@@ -90,8 +130,8 @@ PROBLEM = {"problem": {"type": "https://example.com/no", "title": "No", "status"
 @pytest.mark.parametrize(
     ("kind", "detail", "expected"),
     [
-        ("run.faulted", PROBLEM, ["workflow.faulted"]),
-        ("redriven", {}, ["workflow.resumed", "task.retried"]),
+        ("run.faulted", PROBLEM, ["task.faulted", "task.faulted", "workflow.faulted"]),
+        ("redriven", {}, ["workflow.resumed", "task.retried", "task.resumed"]),
         ("task.listening", {}, ["workflow.correlation-started"]),
         ("task.correlated", {"keys": {"order": 1}}, ["workflow.correlation-completed"]),
         ("task.started", {"pending": True}, ["task.created"]),
@@ -145,3 +185,26 @@ def test_every_kind_that_is_read_can_be_told() -> None:
         )
     }  # fmt: skip
     assert silent == set()
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    size=st.integers(0, 8),
+    random=st.randoms(use_true_random=True),
+    pure=st.sampled_from([2, 5, 10_000]),
+)
+def test_every_task_ends_once(size: int, random: Random, pure: int) -> None:
+    """Whatever a flow does, and however it ends: what is told created ends once, and at last."""
+    tasks = flow(random, size)
+    note(str(tasks))
+    document = {"dsl": "1.0.3", "namespace": "test", "name": "case", "version": "1.0.0"}
+    made = Flow.model_validate({"document": document, "do": tasks})
+    stage = Stage(made, evaluate, of_tool, {"n": random.randint(0, 9)}, bounds=Bounds(pure=pure))
+    stage.child, stage.order = of_child, defaultdict[str, float](random.random).__getitem__
+    stage.events = [(BEGAN, event) for event in EVENTS]
+    status = stage.play()
+    assume(not isinstance(status, Running))
+    records = [Entry(r.kind, 1.0, r.reference, r.instance, r.detail) for r in stage.records]
+    done = isinstance(status, ScopeCompleted)
+    end = Entry("run.completed" if done else "run.faulted", 1.0, detail=PROBLEM)
+    assert odd_ends([Entry("run.started", 1.0), *records, end]) == {}

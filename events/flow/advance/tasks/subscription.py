@@ -44,8 +44,9 @@ def consumed(work: Work, _: Frame, answer: Answered) -> Heard | Produced | None:
     if not isinstance(got, dict) or not isinstance(got.get("messages"), list):
         reason = "the tool gave no `messages` to do tasks for"
         raise ToolError(reason, type=ErrorType.RUNTIME)
-    work.pop()
-    frame = work.stack[-1]
+    asking, frame = work.pop(), work.stack[-1]
+    if asking.is_task:
+        work.record("task.completed", asking)
     messages = [*frame.local["messages"], *got["messages"]]
     after = {name: got.get(name) for name in ("seconds", "over", "error")}
     return _next(work, work.become(frame.having(messages=messages, **after)))
@@ -79,7 +80,10 @@ def _consume(work: Work, frame: Frame, instance: str) -> None:
     after = {"messages": frame.local["messages"], "seconds": frame.local.get("seconds", 0)}
     subscription = {**asked.input["subscription"], "after": after}
     data = {**asked.input, "subscription": subscription}
-    work.push(Frame(CONSUMPTION, frame.reference, instance))
+    visit = {} if instance == frame.instance else {"visit": True}
+    work.push(Frame(CONSUMPTION, frame.reference, instance, local=visit))
+    if visit:
+        work.record("task.started", work.stack[-1])
     call.ask(work, work.stack[-1], replace(asked, instance=instance, input=data))
 
 
