@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import aiohttp
 from yarl import URL
@@ -15,16 +15,18 @@ from knative.local.instance import Instance, Probes, StartFailed, launch
 from knative.local.journal import Journal
 from knative.local.planting import Planted, Seed, seed
 from knative.local.refusal import UNSERVED, Refusal, refusal
+from knative.local.repeating import repeatable
 from knative.local.revision import DRAIN, Liveness, Revision
 from knative.local.scale import GRACE_PERIOD, STABLE_WINDOW, Scale
 from knative.local.template import Template, TemplateError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
     from knative.local.surroundings import Surroundings
     from knative.toolsets import Deployment
 
+T = TypeVar("T")
 _KEEP_ALIVE: Final = 4.0
 """Seconds an idle connection is kept: below the 5 s after which uvicorn closes its side."""
 _SILENT: Final = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
@@ -80,8 +82,12 @@ class Activator:
         Raises DeliveryFailed when the connection gave no answer or `timeout` seconds passed.
         """
         try:
-            async with self.admitted(service, timeout) as instance:
-                return await self._exchange(instance, method, path, headers, body)
+            return await self.serve(
+                service,
+                lambda instance: self._exchange(instance, method, path, headers, body),
+                lambda error: repeatable(error, method),
+                timeout,
+            )
         except Refusal as refused:
             return refused.response()
         except TimeoutError:
@@ -89,17 +95,36 @@ class Activator:
         except (aiohttp.ClientError, OSError) as error:
             raise DeliveryFailed(f"{service}: {error or type(error).__name__}") from error
 
-    @asynccontextmanager
-    async def admitted(self, service: str, within: float = math.inf) -> AsyncIterator[Instance]:
-        """Hold a request until `service` takes it; raises Refusal where it cannot be served.
+    async def serve(
+        self,
+        service: str,
+        exchange: Callable[[Instance], Awaitable[T]],
+        repeatable: Callable[[Exception], bool],
+        within: float = math.inf,
+    ) -> T:
+        """Hold a request until `service` takes it, and return what `exchange` makes of it.
 
-        What the body does is cut off after the service's timeoutSeconds (a Refusal), or with a
-        TimeoutError after `within` seconds where those are fewer.
+        An instance that has died may be found out by the request itself: where that is
+        `repeatable` after the error, the next instance gets it, once. Raises Refusal where it
+        cannot be served, or is not within the service's timeoutSeconds, and TimeoutError after
+        `within` seconds where those are fewer.
         """
         revision = self.revisions.get(service)
         if revision is None:
             known = ", ".join(self.revisions)
             raise Refusal(404, "Not Found", f"no service '{service}'; there are: {known}")
+        async with self._admitted(revision, within) as instance:
+            try:
+                return await exchange(instance)
+            except (aiohttp.ClientError, OSError) as error:
+                following = await revision.following(instance) if repeatable(error) else None
+                if following is None:
+                    raise
+            return await exchange(following)
+
+    @asynccontextmanager
+    async def _admitted(self, revision: Revision, within: float) -> AsyncIterator[Instance]:
+        service = revision.service.name
         try:
             limit = min(revision.timeout, within)
             async with asyncio.timeout(limit), revision.admit() as instance:

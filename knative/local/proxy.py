@@ -10,6 +10,7 @@ import aiohttp
 from yarl import URL
 
 from knative.local.refusal import Refusal
+from knative.local.repeating import repeatable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -162,8 +163,12 @@ class Proxy:
     async def _exchange(
         self, request: Request, body: AsyncIterator[bytes] | bytes | None, answer: Answer
     ) -> None:
-        async with self._activator.admitted(request.service) as instance:
-            await self._stream(instance, request, body, answer)
+        whole = body is None or isinstance(body, bytes)
+        await self._activator.serve(
+            request.service,
+            lambda instance: self._stream(instance, request, body, answer),
+            lambda error: repeatable(error, request.method, whole=whole and not answer.started),
+        )
 
     async def _stream(
         self,

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 DRAIN: Final = 30.0
 """Seconds a process has to end after SIGTERM, as on a cluster."""
+_NOTICED: Final = 2.0
+"""Seconds in which the end of a process is known; its connections end a moment earlier."""
 SETTLED: Final = 5.0
 """Seconds a process must live to show that it does not fail at once."""
 
@@ -134,6 +136,11 @@ class Revision:
             self._starting = asyncio.create_task(self._start(), name=f"start {self.service.name}")
             self._starting.add_done_callback(_look)
         return await asyncio.shield(self._starting)
+
+    async def following(self, instance: Instance) -> Instance | None:
+        """Return the instance after one whose connection failed; None where that one is alive."""
+        await asyncio.wait([instance.process.exited], timeout=_NOTICED)
+        return None if instance.process.alive else await self.instance()
 
     def keep_up(self) -> None:
         """Keep a process running from now on, if the minimum scale asks for one."""

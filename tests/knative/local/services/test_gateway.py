@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -117,11 +118,6 @@ async def test_streams_can_be_cut(gateway: Any, until: Any) -> None:
 
 async def test_proxy_streams_uploads(gateway: Any) -> None:
     """A body of unknown length is passed on as it comes."""
-
-    async def parts() -> AsyncIterator[bytes]:
-        for _ in range(50):
-            yield b"x" * 65536
-
     async with (
         gateway() as (_, client, _app),
         client.post("/services/echo/upload", data=parts()) as answer,
@@ -141,6 +137,57 @@ async def test_proxy_refusals(gateway: Any) -> None:
         pid = (await echo.call())["pid"]
         os.kill(pid, signal.SIGKILL)
         assert (await call).status in {502, 504}
+
+
+async def test_a_process_that_died_unnoticed(gateway: Any) -> None:
+    """A request that it refuses goes to the next one, whatever the method: nothing was sent."""
+    async with gateway() as (echo, client, _app):
+        first = await echo.call()
+        os.kill(first["parent"], signal.SIGSTOP)  # which reports the death
+        os.kill(first["pid"], signal.SIGKILL)
+        await _refused(dict(first["headers"])["host"])
+        asyncio.get_running_loop().call_later(0.3, os.kill, first["parent"], signal.SIGCONT)
+        async with client.post("/services/echo/x", data=parts()) as answer:
+            assert answer.status == 200, await answer.text()
+            said = await answer.json()
+        assert said["pid"] != first["pid"]
+        assert len(said["body"]) == 50 * 65536
+
+
+@pytest.mark.parametrize(("method", "status"), [("GET", 200), ("POST", 502)])
+async def test_a_process_that_dies_with_a_request(gateway: Any, method: str, status: int) -> None:
+    """What may be repeated is had from the next one; what may have been done already is not."""
+    async with gateway() as (echo, client, _app):
+        first = await echo.call()
+        call = asyncio.create_task(client.request(method, "/services/echo/slow?seconds=0.5"))
+
+        deadline = time.monotonic() + 15
+        while (await echo.call("/seen", method="GET"))["now"] != 1:
+            assert time.monotonic() < deadline, "the request did not arrive"
+        os.kill(first["pid"], signal.SIGKILL)
+        async with await call as answer:
+            assert answer.status == status
+        assert (await echo.call("/seen", method="GET"))["most"] == (status == 200)
+
+
+async def _refused(address: str) -> None:
+    """Wait until nobody listens on an address any more."""
+    host, _, port = address.partition(":")
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline:
+        try:
+            _, writer = await asyncio.open_connection(host, int(port))
+            writer.close()
+        except ConnectionRefusedError:
+            return
+        except ConnectionResetError:  # it is about to be
+            continue
+
+
+async def parts() -> AsyncIterator[bytes]:
+    """A body that comes piece by piece."""
+    for _ in range(50):
+        yield b"x" * 65536
 
 
 async def test_broker_gets_the_rest(gateway: Any) -> None:
