@@ -30,7 +30,10 @@ def _duration(value: object) -> timedelta:
     if found is None:
         raise ValueError(f"expected an ISO 8601 duration such as PT0.2S, found {value!r}")
     parts = {unit: float(number) for unit, number in found.groupdict().items() if number}
-    return timedelta(**parts)
+    try:
+        return timedelta(**parts)
+    except OverflowError as error:
+        raise ValueError(f"{value!r} is longer than any duration can be") from error
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]

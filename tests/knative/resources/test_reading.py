@@ -101,6 +101,7 @@ def test_wrong_service(right: str, wrong: str, message: str) -> None:
         ("not:", "nott:", "6:7: unknown field 'nott'; did you mean 'not'?"),
         ("retry: 3", "retry: -1", "8:14: spec.delivery.retry: Input should be greater than"),
         ("PT0.2S", "0.2s", "8:52: spec.delivery.backoffDelay: expected an ISO 8601 duration"),
+        ("PT0.2S", "P99999999999D", "8:52: spec.delivery.backoffDelay: 'P99999999999D' is longer"),
         ("exponential", "cubic", "8:24: spec.delivery.backoffPolicy: Input should be 'linear'"),
         ("{ref:", "{target:", "unknown field 'target'; known are ref, uri"),
         (
