@@ -10,12 +10,10 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Final
-
-import isodate
 
 
 class BackoffPolicy(StrEnum):
@@ -184,27 +182,6 @@ def why_failed(outcome: Outcome, attempt: int) -> str:
     reason = _dead_letter(outcome, attempt).reason
     said = _detail(outcome.body) if isinstance(outcome, Answered) else ""
     return f"{reason}: {said}" if said else reason
-
-
-def seconds(duration: str) -> float:
-    """Read an ISO 8601 duration such as `PT0.2S`; years and months have no length, so no.
-
-    Raises ValueError, which names the text.
-    """
-    message = f"not an ISO 8601 duration: {duration!r}; write for instance PT0.2S"
-    if not duration[-1:].isalpha() or duration.endswith(("P", "T")):
-        raise ValueError(message)  # isodate would read `PT` as zero
-    try:
-        value = isodate.parse_duration(duration)
-    except (isodate.ISO8601Error, TypeError, ValueError, ArithmeticError) as error:
-        raise ValueError(message) from error
-    if not isinstance(value, timedelta):
-        message = f"years and months have no fixed length: {duration!r}; write days or less"
-        raise ValueError(message)  # noqa: TRY004 - the text is wrong, not its type
-    if value < timedelta(0):
-        message = f"a negative duration: {duration!r}"
-        raise ValueError(message)
-    return value.total_seconds()
 
 
 def retry_after(value: str, now: datetime) -> float | None:

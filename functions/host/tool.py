@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import logging
 import time
 import typing
 from collections.abc import Awaitable, Callable
@@ -17,9 +16,6 @@ from events.errors import ErrorType, Problem, TendrilError
 from functions.host.context import Context
 from functions.host.ledger.rows.budget import Spend
 from functions.host.outcomes import Outcome, from_error
-
-log = logging.getLogger(__name__)
-
 
 Reserve = Callable[[Any, Context], Awaitable[Spend]]
 """From the input, as its model, and the context to what a call may use at the most."""

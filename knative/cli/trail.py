@@ -5,7 +5,7 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -148,14 +148,6 @@ _BY_ITSELF: Final = {
     "run.redriven": "redriven as a new run",
 }
 """What is worth a line though no tool is asked."""
-
-
-def hops(history: Iterable[Entry]) -> list[Hop]:
-    """Return the hops of a whole history."""
-    trail = Trail()
-    for entry in history:
-        trail.see(entry)
-    return trail.hops
 
 
 def _detail(entry: Entry) -> Mapping[str, Any]:

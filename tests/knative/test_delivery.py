@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import math
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -29,7 +27,6 @@ from knative.delivery import (
     decide,
     decide_sink,
     retry_after,
-    seconds,
 )
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -168,37 +165,6 @@ def test_the_sink_is_never_given_up(outcome: Outcome, attempt: int) -> None:
         assert 0 < decision.delay <= SINK_MAX_WAIT
     else:
         assert isinstance(outcome, Answered | NotAnEvent)
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("PT0.2S", 0.2),
-        ("PT0S", 0),
-        ("PT1M", 60),
-        ("P1DT1S", 86401),
-        ("PT1.5H", 5400),
-        ("P1W", 604800),
-    ],
-)
-def test_durations(text: str, value: float) -> None:
-    """ISO 8601 durations of fixed length are read as seconds."""
-    assert seconds(text) == value
-
-
-@pytest.mark.parametrize("text", ["", "1s", "PT", "P", "P1Y", "P1M", "-PT1S", "P99999999999D", "5"])
-def test_wrong_durations(text: str) -> None:
-    """Anything else is a ValueError that repeats the text."""
-    with pytest.raises(ValueError, match=r"duration|length|negative") as caught:
-        seconds(text)
-    assert repr(text) in str(caught.value)
-
-
-@given(st.text(max_size=12))
-def test_durations_never_break(text: str) -> None:
-    """Any text is a finite length or a ValueError."""
-    with contextlib.suppress(ValueError):
-        assert math.isfinite(seconds(text))
 
 
 @given(st.integers(0, 10**6))

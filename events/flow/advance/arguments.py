@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from events.flow.advance.frames import EXTENDED
 from events.flow.advance.pointers import name_of, task_at
@@ -21,11 +21,6 @@ if TYPE_CHECKING:
     from events.flow.expressions import Run
 
 Json = Any
-
-RESERVED: Final = frozenset(
-    {"context", "input", "output", "secrets", "task", "workflow", "runtime", "authorization"}
-)
-"""The names that the DSL binds; a loop's or a catch's variable does not hide them."""
 
 
 class Arguments(Mapping[str, Json]):

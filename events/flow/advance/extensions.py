@@ -24,7 +24,7 @@ Source: serverlessworkflow/specification 1.0.3, `dsl-reference.md`, "Extension".
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from events.flow import expressions
 from events.flow.advance.arguments import extended, runner
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from events.flow.advance.work import Work
     from events.flow.syntax.use import Extension
 
-Json = Any
 
 _COMPOSITE: Final = frozenset({"do", "fork"})
 

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knative.cli.trail import REQUESTED, Trail, hops
+from knative.cli.trail import REQUESTED, Hop, Trail
 
 AT = "2026-01-01T00:00:00Z"
 
@@ -21,6 +21,14 @@ def _entry(kind: str, instance: str = "/do/0/ask#1", **detail: Any) -> dict[str,
         "instance": instance,
         "detail": detail,
     }
+
+
+def hops(history: list[dict[str, Any]]) -> list[Hop]:
+    """Return the hops of a whole history."""
+    trail = Trail()
+    for entry in history:
+        trail.see(entry)
+    return trail.hops
 
 
 def test_a_task_that_is_done_is_one_hop() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, NoReturn, cast
 
 from events.errors import ErrorType, Problem, TendrilError, ToolError
 from events.flow import expressions
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from events.flow.advance.frames import Frame
     from events.flow.advance.work import Work
     from events.flow.syntax.simple import RaiseTask, SetTask, SwitchTask
-
-Json = Any
 
 
 def set_data(work: Work, frame: Frame, _: Entered) -> Produced:

@@ -17,7 +17,7 @@ Source: serverlessworkflow/specification 1.0.3, `dsl-reference.md`, "AsyncAPI Su
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from events.errors import ErrorType, Problem, TendrilError, ToolError
 from events.flow.advance.frames import CONSUMPTION, Frame
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from events.flow.advance.happenings import Answered, Entered, Returned
     from events.flow.advance.work import Work
     from events.flow.syntax.call import CallTask
-
-Json = Any
 
 
 def begin(work: Work, frame: Frame, _: Entered) -> None:
