@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import os
 import re
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import isodate
-
 from events.errors import ErrorType, ToolError
 from functions.host.process.asked import text
+from functions.host.seconds import seconds
 
 if TYPE_CHECKING:
     from functions.container.models import In, Settings
@@ -61,10 +59,8 @@ def _until(request: In, now: float) -> int | None:
         return None
     after = request.lifetime.after
     try:
-        if isinstance(after, dict):
-            return int(now + timedelta(**after).total_seconds())
-        return int(now + isodate.parse_duration(after).total_seconds())
-    except (TypeError, ValueError, AttributeError, OverflowError) as error:
+        return int(now + seconds(after))
+    except (TypeError, ValueError, OverflowError) as error:
         raise _wrong(f"lifetime.after: {text(after)} is no duration such as PT30M") from error
 
 

@@ -136,6 +136,11 @@ async def test_the_engine_gets_no_secret_of_ours(context: Context, recorder: Rec
             ErrorType.VALIDATION,
             "no duration",
         ),
+        (
+            {"lifetime": {"cleanup": "eventually", "after": "P1M"}},
+            ErrorType.VALIDATION,
+            "no duration",
+        ),
     ],
 )
 async def test_what_an_engine_should_not_be_told_is_refused(
