@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from events.envelope import Event, create
+from events.times import rfc3339
 from events.vocabulary import LIFECYCLE_PREFIX, identify
 
 
@@ -255,7 +256,7 @@ def lifecycle_event(
         data=payload.model_dump_json(by_alias=True, exclude_none=True).encode(),
         datacontenttype="application/json",
         subject=subject,
-        time=at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        time=rfc3339(at),
         correlationid=of.run,
         partitionkey=of.run,
         sequence=sequence,

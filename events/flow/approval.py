@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
+from events.times import rfc3339
 from events.vocabulary import approval_id, event_key
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def answer_event(
     form: Mapping[str, Json], run: str, instance: str, answer: Json, by: str | None, at: datetime
 ) -> dict[str, Json]:
     """Return an answer as the task hears it; its data are `answer`, `by` and `at` (RFC 3339)."""
-    time = at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    time = rfc3339(at)
     return {
         "specversion": "1.0",
         "id": approval_id(run, instance),

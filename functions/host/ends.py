@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from events.flow.steps import ScopeCompleted, ScopeFaulted
+from events.times import rfc3339
 from events.vocabulary import identify
-from functions.host.hop_events import rfc3339
 from functions.host.ledger.rows.letter import Letter, LetterStatus
 from functions.host.ledger.rows.task import WORKFLOW
 from functions.host.ledger.rows.transition import ChildEnd

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from events.envelope import to_binary
+from events.times import rfc3339
 from events.vocabulary import Hop, task_requested
 from functions.host.blobs import dataref
 
@@ -47,8 +48,3 @@ async def hop_event(work: Work, blobs: Blobs) -> Event:
 async def hop_message(work: Work, blobs: Blobs) -> Message:
     """Return that event as the message it travels in."""
     return to_binary(await hop_event(work, blobs))
-
-
-def rfc3339(moment: datetime) -> str:
-    """Return a UTC time with milliseconds and `Z`."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import orjson
 from starlette.responses import Response
 
+from events.times import rfc3339
 from functions.host.faults import Refused
 from functions.host.secrets import Keyring, SecretMissingError
 from functions.webhook import handshake, signatures
@@ -66,8 +67,7 @@ class Receiver:
         except (SecretMissingError, signatures.SecretUnusableError) as error:
             log.error("hook '%s' cannot verify deliveries: %s", name, error)  # noqa: TRY400 - the message says it
             raise Refused(503, "Hook not set up", _MISCONFIGURED) from None
-        time = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds")
-        return event_of(name, hook, delivery, time.replace("+00:00", "Z"))
+        return event_of(name, hook, delivery, rfc3339(datetime.fromtimestamp(now, UTC)))
 
     def _secret(self, hook: Hook) -> str | None:
         return self._keyring.secret(hook.secret) if hook.secret else None

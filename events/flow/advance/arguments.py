@@ -6,7 +6,7 @@ Source: serverlessworkflow/specification 1.0.3, `dsl.md`, "Runtime expression ar
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from events.flow.advance.frames import EXTENDED
 from events.flow.advance.pointers import name_of, task_at
 from events.flow.expressions import NOW
 from events.flow.steps import MACHINE
+from events.times import rfc3339
 
 if TYPE_CHECKING:
     from events.flow.advance.frames import Frame
@@ -80,10 +81,9 @@ def _run(work: Work, data: Json, arguments: Arguments, program: str) -> Json:
 
 def moment(time: datetime) -> dict[str, Json]:
     """Return the DSL's date time descriptor."""
-    utc = time.astimezone(UTC)
-    milliseconds = int(utc.timestamp() * 1000)
+    milliseconds = int(time.timestamp() * 1000)
     return {
-        "iso8601": utc.isoformat().replace("+00:00", "Z"),
+        "iso8601": rfc3339(time, "auto"),
         "epoch": {"seconds": milliseconds // 1000, "milliseconds": milliseconds},
     }
 

@@ -9,7 +9,6 @@ began to ask.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC
 from typing import TYPE_CHECKING, Any, cast
 
 from events.errors import ErrorType, ToolError
@@ -20,6 +19,7 @@ from events.flow.advance.pointers import task_at
 from events.flow.advance.tasks.emit import event_id
 from events.flow.effects import ApprovalRequest, EventEmission, TimerRequest
 from events.flow.expressions import as_text, shown
+from events.times import rfc3339
 from events.vocabulary import APPROVAL_ESCALATED, APPROVAL_REQUESTED, approval_id
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _tell(work: Work, frame: Frame, kind: str, name: str, assignees: Json) -> No
         "source": f"/flows/{document.namespace}/{document.name}",
         "type": kind,
         "subject": frame.instance,
-        "time": work.facts.now.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "time": rfc3339(work.facts.now, "auto"),
     }
     run = work.facts.run_id
     data = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC
 from typing import TYPE_CHECKING, Any, cast
 
 from events.envelope import EnvelopeError, create
@@ -12,6 +11,7 @@ from events.flow.advance import template, uris
 from events.flow.advance.happenings import Entered, Produced
 from events.flow.advance.pointers import task_at
 from events.flow.effects import EventEmission
+from events.times import rfc3339
 
 if TYPE_CHECKING:
     from events.flow.advance.frames import Frame
@@ -46,7 +46,7 @@ def _properties(work: Work, frame: Frame) -> dict[str, Json]:
     named = {
         "specversion": "1.0",
         "id": event_id(work.facts.run_id, frame.instance),
-        "time": work.facts.now.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "time": rfc3339(work.facts.now, "auto"),
     }
     resolved = template.resolved(work, frame, given)
     return {
