@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from events.errors import ErrorType, Problem
-from events.flow.advance import StaleSignal, advance
+from events.flow.advance import Bounds, StaleSignal, TooWide, advance
 from events.flow.budget import NONE, BudgetLimits
 from events.flow.signals import Start, TimerFired, Turn
 from events.flow.steps import Facts, Running, ScopeFaulted, Step
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 _MOMENT: Final = 0.005
 """Seconds that `advance` may hold the event loop up."""
+_BRIEF: Final = Bounds(branches=200)
+"""About as many as can begin in that time."""
 
 Scope = tuple[str, int]
 """A scope as the ledger has it: packed state and revision."""
@@ -189,7 +191,10 @@ class Stepper:
     async def _advance_here(
         self, flow: Flow, state: State | None, signal: Signal, facts: Facts
     ) -> Step:
-        return advance(flow, state, signal, facts, self._jq.within(_MOMENT))
+        try:
+            return advance(flow, state, signal, facts, self._jq.within(_MOMENT), _BRIEF)
+        except TooWide:
+            raise NotYetError from None
 
     async def _advance_in_thread(
         self, flow: Flow, state: State | None, signal: Signal, facts: Facts

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from events.envelope import create, to_structured
 from events.flow.steps import Record, ScopeCompleted, ScopeFaulted
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 ROOT = ""
 """The scope a run starts in."""
+_IN_A_ROW: Final = 100
+"""Branches whose rows are made before others have their turn on the event loop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +134,12 @@ class _Made:
 
 async def _made(step: Step, about: Settled, scope: str, blobs: Blobs) -> AsyncIterator[_Made]:
     """Yield what a step opens in its own scope, then in those of the branches it begins."""
-    for inner in step.branches:
+    for number, inner in enumerate(step.branches, 1):
         assert inner.branch is not None
         async for each in _made(inner, about, inner.branch.scope, blobs):
             yield each
+        if number % _IN_A_ROW == 0:
+            await asyncio.sleep(0)
     run = about.run
     row = None
     if step.branch is not None and scope != about.scope:

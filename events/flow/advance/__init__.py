@@ -10,7 +10,7 @@ more happening. `picture` draws the table: docs/state-machine.md.
 """
 
 from events.flow.advance.machine import advance
-from events.flow.advance.refusals import StaleSignal, UnknownMachine
+from events.flow.advance.refusals import StaleSignal, TooWide, UnknownMachine
 from events.flow.advance.work import Bounds
 
-__all__ = ["Bounds", "StaleSignal", "UnknownMachine", "advance"]
+__all__ = ["Bounds", "StaleSignal", "TooWide", "UnknownMachine", "advance"]

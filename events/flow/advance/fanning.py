@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from events.flow.advance.happenings import Answered, Entered, Faulted, Happening
+from events.flow.advance.refusals import TooWide
 from events.flow.advance.work import Work
 from events.flow.steps import (
     Branch,
@@ -33,6 +34,8 @@ _AT_ONCE: Final = 1_000
 
 def fan_out(work: Work, fan: Fan, run: Run) -> Happening | None:
     """Take the first steps of the branches of the task on top; go on if that was all there was."""
+    if work.bounds.branches is not None and len(fan.frames) > work.bounds.branches:
+        raise TooWide
     frame = work.stack[-1]
     around = Surroundings(work.context, frame.input, work.variables())
     steps = _first_steps(work, fan, around, run)

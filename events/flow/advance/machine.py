@@ -69,6 +69,7 @@ def advance(
     Raises:
         StaleSignal: The run does not wait for this signal.
         UnknownMachine: The state is another version's.
+        TooWide: A fork begins that has more branches than the bounds allow this call.
     """
     work = Work.resume(flow, state, facts, evaluate, bounds)
     return _run(work, _happening(work, state, signal))

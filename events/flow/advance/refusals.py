@@ -16,6 +16,10 @@ class UnknownMachine(ValueError):  # noqa: N818 - named for what it is
     """A state written by another version of the state machine; leave it to a host that knows it."""
 
 
+class TooWide(Exception):  # noqa: N818 - named for what it is
+    """A fork with more branches than this call has time for; ask again where it has more."""
+
+
 class ExhaustedError(Exception):
     """A scope used up its steps: it faults as a whole, since a catch could go on looping."""
 

@@ -62,6 +62,8 @@ class Bounds:
     """Tasks in all."""
     iterations: int = 10_000
     """Of one parallel `for`: the scopes of all are made in one transaction."""
+    branches: int | None = None
+    """That one fork may begin in a call that has little time; a wider one raises TooWide."""
 
 
 @dataclass(frozen=True, slots=True)

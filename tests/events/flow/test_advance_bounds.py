@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from events.errors import ErrorType, Problem
-from events.flow.advance import Bounds, StaleSignal, UnknownMachine, advance
+from events.flow.advance import Bounds, StaleSignal, TooWide, UnknownMachine, advance
 from events.flow.advance.table import ALWAYS, RUN, TRANSITIONS
 from events.flow.signals import Start, TaskCompleted, TaskFaulted
 from events.flow.steps import Facts, Running, ScopeFaulted, State, Step
@@ -186,3 +186,14 @@ def test_the_table_is_the_whole_machine() -> None:
     assert all(each.__doc__ for each in [*TRANSITIONS.values(), *ALWAYS.values()])
     kinds = {"do", "for", "try", "set", "switch", "raise", "emit", "call", "wait", "fork", "listen"}
     assert kinds | {"run"} == RUN
+
+
+def test_a_fork_wider_than_there_is_time_for_is_refused(
+    flow_of: Callable[..., Flow], facts: Facts
+) -> None:
+    """A host that has little time finds so before a branch has begun, wherever the fork is."""
+    branches = [{name: {"call": "x"}} for name in "abc"]
+    flow = flow_of({"d": {"do": [{"f": {"fork": {"branches": branches}}}]}})
+    with pytest.raises(TooWide):
+        follow(flow, None, Start(), facts, Bounds(branches=2))
+    assert len(follow(flow, None, Start(), facts, Bounds(branches=3)).branches) == 3

@@ -1,8 +1,13 @@
-"""Settling on a real ledger: what a host does that comes too late."""
+"""Settling on a real ledger: what a host does that comes too late, and what takes it long."""
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import time
 from typing import TYPE_CHECKING
+
+import pytest
 
 from functions.flow.deploy import deploy
 from functions.flow.starting import start
@@ -12,6 +17,7 @@ from functions.host.ledger.rows.task import TaskRow, TaskState, Work
 from functions.host.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 FLOW = """
@@ -34,3 +40,44 @@ async def test_a_turn_in_a_fork_that_is_over_changes_nothing(tmp_path: Path) -> 
         settled = await platform.settler.settle(Work(turn, run))
         assert list(settled.requests) == []
         assert await platform.ledger.history(run.id, 0) == before
+
+
+WIDE = """
+document: {dsl: '1.0.3', namespace: test, name: wide, version: '1.0.0'}
+do:
+  - l:
+      for: {in: '${ .items }'}
+      metadata: {tendril: {concurrency: 2}}
+      do:
+        - w: {wait: {hours: 1}}
+"""
+
+
+@pytest.fixture
+def _uncollected() -> Iterator[None]:
+    """What collecting garbage takes is no part of what is measured."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("_uncollected")
+async def test_a_wide_loop_that_begins_leaves_others_their_turn(tmp_path: Path) -> None:
+    """The host beats its claims and takes others while thousands of branches begin."""
+    longest = 0.0
+
+    async def beat() -> None:
+        nonlocal longest
+        while True:
+            before = time.thread_time()  # what others do on this machine counts for nothing
+            await asyncio.sleep(0)
+            longest = max(longest, time.thread_time() - before)
+
+    async with opened(Settings(data=tmp_path, _env_file=None)) as platform:
+        flow, _ = await deploy(platform, WIDE)
+        beating = asyncio.create_task(beat())
+        given = {"items": list(range(10_000))}
+        run, _ = await start(platform, flow, given, door="api", source="/api", key="k", trace="")
+        beating.cancel()
+        assert len(await platform.ledger.outputs(run.id, "/do/0/l#1")) == len(given["items"])
+    assert longest < 0.06, f"for {longest:.3f} s nothing else could happen"
