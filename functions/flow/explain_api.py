@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import orjson
 from fastapi import APIRouter, Request
@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from events.envelope import EnvelopeError, parse, to_structured
 from events.flow.correlate import failure, filter_of, values_of
 from events.flow.listening import shapes_of
-from events.flow.starters import ends, filters_of, keys_of
+from events.flow.starters import ends, filters_of, gathers_until, keys_of
 from events.vocabulary import LIFECYCLE_PREFIXES, OWN_PREFIX
 from functions.host.assembly import Platform  # noqa: TC001 - FastAPI reads the annotation
 from functions.host.endpoint import read_body
@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from events.flow.steps import Evaluate
+    from events.flow.syntax import Flow
     from events.flow.syntax.event import EventFilter
     from functions.host.deployed import Deployed
 
 router = APIRouter()
+Waits = Literal["start", "gather", "until", "listen"]
 _EVENT: dict[str, Any] = {
     "requestBody": {"content": {"application/cloudevents+json": {"schema": {"type": "object"}}}}
 }
@@ -38,8 +40,8 @@ class WaiterView(BaseModel):
     """Something of a flow that waits for events."""
 
     flow: str
-    waits: str = Field(
-        description="start (of a run), until (enough is gathered) or listen (of a task)"
+    waits: Waits = Field(
+        description="to start a run, to be gathered for one, to end a gathering, or in a task"
     )
     filter: dict[str, Any]
     matches: bool
@@ -91,8 +93,7 @@ def _waiters(one: Deployed, document: dict[str, Any], evaluate: Evaluate) -> Ite
     together = len(starts) if on and on.all is not None else 1
     for number, wanted in enumerate(starts):
         values, reason = keys_of(wanted, document, evaluate), failure(wanted, document, evaluate)
-        waits = "until" if ends(one.flow, number) else "start"
-        yield _view(one, waits, wanted, values, reason, together)
+        yield _view(one, _waits(one.flow, number), wanted, values, reason, together)
     for shape in shapes_of(one.flow):
         wanted = filter_of(shape.filter)
         reason = failure(wanted, document, evaluate)
@@ -100,9 +101,16 @@ def _waiters(one: Deployed, document: dict[str, Any], evaluate: Evaluate) -> Ite
         yield _view(one, "listen", wanted, values, reason)
 
 
+def _waits(flow: Flow, number: int) -> Waits:
+    """Return what one of the filters of `schedule.on` is for."""
+    if not gathers_until(flow):
+        return "start"
+    return "until" if ends(flow, number) else "gather"
+
+
 def _view(
     one: Deployed,
-    waits: str,
+    waits: Waits,
     wanted: EventFilter,
     values: dict[str, Any] | None,
     reason: str,

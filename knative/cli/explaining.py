@@ -1,7 +1,7 @@
 """`tendril explain`: whom an event would reach, and why it does not reach the others."""
 
 import json as codec
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -93,9 +93,18 @@ def _flow(each: dict[str, Any]) -> tuple[object, ...]:
     wanted = codec.dumps(each["filter"]["with"], ensure_ascii=False)
     if each["correlation"]:
         wanted += f" with {codec.dumps(each['correlation'], ensure_ascii=False)}"
-    verb = "starts" if each["waits"] == "start" else "listens:"
+    verb = _VERBS[each["waits"]]
     together = f", as one of {each['together']}" if each["together"] > 1 else ""
     return _mark(each), f"{verb} {each['flow']}{together}", wanted, each["reason"] or ""
+
+
+_VERBS: Final = {
+    "start": "starts",
+    "gather": "is gathered by",
+    "until": "ends a gathering of",
+    "listen": "listens:",
+}
+"""What an event that passes a filter does to a flow, by what the filter waits for."""
 
 
 def _mark(each: dict[str, Any]) -> Styled:

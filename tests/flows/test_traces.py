@@ -165,10 +165,22 @@ do:
 """
 
 
+UNTIL = """
+document: {dsl: '1.0.3', namespace: test, name: until, version: '1.0.0'}
+schedule:
+  on:
+    any: [{with: {type: com.example.reading}}]
+    until: {one: {with: {type: com.example.reported}}}
+do:
+  - go: {set: {n: 1}}
+"""
+
+
 async def test_an_event_is_explained_and_does_nothing(platform: LocalPlatform) -> None:
     """Which flows it would start or tell, which not, and by which attribute."""
     await platform.deploy(ORDER)
     await platform.deploy(BOTH)
+    await platform.deploy(UNTIL)
     event = {"specversion": "1.0", "id": "1", "source": "https://else.example"}
     ordered = event | {"type": "com.example.order", "data": {"id": 7}}
     status, told = await platform.api("POST", "/explain", json=ordered)
@@ -194,6 +206,12 @@ async def test_an_event_is_explained_and_does_nothing(platform: LocalPlatform) -
         each["reason"] for each in told["flows"] if each["filter"]["with"] == {"type": left["type"]}
     ]
     assert reasons == ["a correlation key has no value in it, or not the expected one"]
+    for kind, waits in (("reading", "gather"), ("reported", "until")):
+        asked = event | {"type": f"com.example.{kind}"}
+        first = (await platform.api("POST", "/explain", json=asked))[1]["flows"][0]
+        assert (first["matches"], first["waits"], first["together"]) == (True, waits, 1)
+    said = await tendril(platform, "explain", "--type", "com.example.reported")
+    assert "ends a gathering of test/until:1.0.0" in said
     _, told = await platform.api("POST", "/explain", json=event | {"type": "dev.tendril.x"})
     assert told["ignored"]
     status, problem = await platform.api("POST", "/explain", json={"type": "a"})
