@@ -1,7 +1,7 @@
 """The run task: a container, a script, a shell command or another flow."""
 
 from collections.abc import Iterator
-from typing import ClassVar, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from events.flow.syntax.base import TaskBase
 from events.flow.syntax.duration import Duration
@@ -71,7 +71,7 @@ class Subflow(Node):
     namespace: Label
     name: Label
     version: SemverOrLatest
-    input: Maybe[JsonMap] = None
+    input: Any = None
 
 
 class Process(Node):
