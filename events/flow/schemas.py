@@ -16,6 +16,15 @@ from events.pointer import escaped
 
 Json = Any
 
+FORMAT: Final = "json"
+DRAFTS: Final = {
+    "draft-04": "http://json-schema.org/draft-04/schema#",
+    "draft-06": "http://json-schema.org/draft-06/schema#",
+    "draft-07": "http://json-schema.org/draft-07/schema#",
+    "2019-09": "https://json-schema.org/draft/2019-09/schema",
+    "2020-12": "https://json-schema.org/draft/2020-12/schema",
+}
+"""What `$schema` says of each version of the format, `json:2020-12`."""
 _SHOWN: Final = 300
 _BACKTRACKS: Final = 100_000
 """Steps a `pattern` may go back on one string before it counts as not matching."""
@@ -44,6 +53,14 @@ def validate(schema: Json, value: Json, what: str = "value") -> None:
         raise ToolError(reason, type=ErrorType.CONFIGURATION) from error
     for misfit in validator.iter_errors(value):
         raise ValidationFault(what, _pointer(misfit), _short(misfit))
+
+
+def drafted(schema: Json, form: str | None) -> Json:
+    """Return a schema as one of the version that its `format` gives, if it does not say its own."""
+    draft = DRAFTS.get((form or FORMAT).partition(":")[2])
+    if draft is None or not isinstance(schema, dict):
+        return schema
+    return {"$schema": draft, **schema}
 
 
 def flaw(schema: Json) -> str | None:

@@ -82,9 +82,9 @@ async def _chosen(platform: Platform, old: RunRow, version: str | None) -> Deplo
 def _fitting(deployed: Deployed, value: Any) -> None:
     """Refuse an input that the new version does not take."""
     given = deployed.flow.input
-    if given is None or given.schema_ is None or "document" not in given.schema_.model_fields_set:
+    if given is None or given.schema_ is None:
         return
     try:
-        schemas.validate(given.schema_.document, value, "old run's input")
+        schemas.validate(deployed.flow.document_of(given.schema_), value, "old run's input")
     except TendrilError as error:
         raise Refused(409, _TITLE, str(error)) from error

@@ -9,9 +9,9 @@ from events.flow.expressions import is_expression
 from events.flow.finding import did_you_mean
 from events.flow.place import Place, value_at
 from events.flow.rules.filters import filters_of
-from events.flow.rules.support import SCHEMA_FORMATS, refusal
+from events.flow.rules.support import refusal
 from events.flow.rules.visit import Visit, Words, tasks_of
-from events.flow.schemas import flaw
+from events.flow.schemas import DRAFTS, FORMAT, drafted, flaw
 from events.flow.syntax.call import CallTask
 from events.flow.syntax.composite import ForTask, TryTask
 from events.flow.syntax.event import Correlation
@@ -59,13 +59,20 @@ def _schema(parsed: Parsed, place: Place) -> Iterator[Words]:
     schema = value_at(parsed.definition, place.path)
     if schema is None:
         return
-    form = schema.get("format", SCHEMA_FORMATS[0])
-    if form not in SCHEMA_FORMATS:
-        where = Place((*place.path, "format"), place.task)
+    form = schema.get("format", FORMAT)
+    kind, _, version = form.partition(":")
+    where = Place((*place.path, "format"), place.task)
+    if kind != FORMAT:
         yield where, refusal(str(place), f"format: {form}")
+    elif form != FORMAT and version not in DRAFTS:
+        known = ", ".join(DRAFTS)
+        yield (
+            where,
+            f"{where}: there is no version '{version}' of {FORMAT}; expected one of {known}",
+        )
     elif "document" in schema:
         where = Place((*place.path, "document"), place.task)
-        if reason := flaw(schema["document"]):
+        if reason := flaw(drafted(schema["document"], form)):
             yield where, f"{where}: this is no JSON Schema: {reason}"
 
 

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 RELEASE: Final = "Tendril 0.1"
 LANGUAGES: Final = ("jq",)
-SCHEMA_FORMATS: Final = ("json",)
 
 
 def foreign(parsed: Parsed) -> Iterator[Words]:

@@ -5,6 +5,7 @@ from typing import Any, Self
 
 from pydantic import PrivateAttr
 
+from events.flow.schemas import drafted
 from events.flow.syntax.base import TaskBase
 from events.flow.syntax.data import Evaluate, Input, Output, Schema
 from events.flow.syntax.document import Document
@@ -68,6 +69,7 @@ class Flow(Node):
 
     def document_of(self, schema: Schema) -> Any:
         """Return a schema's document, given in place or fetched; LookupError if it was not."""
-        if schema.resource is None:
-            return schema.document
-        return self._imports.schemas[schema.resource.uri]
+        document = schema.document
+        if schema.resource is not None:
+            document = self._imports.schemas[schema.resource.uri]
+        return drafted(document, schema.format)
