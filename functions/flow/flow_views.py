@@ -23,6 +23,14 @@ class FlowView(BaseModel):
     deployedAt: str | None = None  # noqa: N815 - JSON's case
 
 
+class GatheredView(BaseModel):
+    """The events that wait to start runs together, until the condition of `schedule.on` holds."""
+
+    events: int
+    gatherings: int = Field(description="each of the events of one correlation")
+    since: str | None = Field(None, description="when the earliest of them came")
+
+
 class FlowDetail(FlowView):
     """One deployed version with its text."""
 
@@ -31,6 +39,7 @@ class FlowDetail(FlowView):
     versions: list[str]
     functions: dict[str, str] = Field(description="the functions it calls, pinned")
     imports: dict[str, Any] = Field(description="what it refers to elsewhere, as it was then")
+    gathered: GatheredView
 
 
 def flow_view(row: FlowRow) -> FlowView:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from functions.flow.deploy import deploy
-from functions.flow.flow_views import FlowDetail, FlowView, flow_view
+from functions.flow.flow_views import FlowDetail, FlowView, GatheredView, flow_view
+from functions.flow.moments import moment
 from functions.host.assembly import Platform  # noqa: TC001 - FastAPI reads the annotation
 from functions.host.catalog import load
 from functions.host.endpoint import read_body
@@ -51,6 +52,10 @@ async def show_flow(
         raise unknown_flow(namespace, name, version)
     every = await platform.ledger.flows()
     versions = [f.version for f in every if (f.namespace, f.name) == (namespace, name)]
+    tally = await platform.ledger.tally(row.digest)
+    gathered = GatheredView(
+        events=tally.events, gatherings=tally.gatherings, since=moment(tally.since)
+    )
     return FlowDetail(
         **flow_view(row).model_dump(),
         definition=row.definition,
@@ -58,6 +63,7 @@ async def show_flow(
         versions=versions,
         functions=row.functions,
         imports=row.imports,
+        gathered=gathered,
     )
 
 

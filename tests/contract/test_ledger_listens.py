@@ -11,7 +11,7 @@ import pytest
 from events.flow.listening import Shape
 from functions.host.ledger import open_ledger
 from functions.host.ledger.rows.fork import ForkRow, ScopeRow
-from functions.host.ledger.rows.gathering import Gathered, Look, Member, Part
+from functions.host.ledger.rows.gathering import Gathered, Look, Member, Part, Tally
 from functions.host.ledger.rows.history import Entry
 from functions.host.ledger.rows.letter import Letter, LetterStatus
 from functions.host.ledger.rows.listen import Arrival, Subscription
@@ -355,6 +355,8 @@ async def test_events_are_gathered_in_the_order_they_came(ledger: Ledger) -> Non
     await ledger.receive(member("b"))
     assert await gathered(ledger) == [("b", False), ("a", False), ("c", False)]
     assert await gathered(ledger, "x") == [("d", False)]
+    assert await ledger.tally("sha256:a") == Tally(4, 2, NOW)
+    assert await ledger.tally("sha256:b") == Tally(0, 0, None)
 
 
 async def test_a_gathering_is_looked_at(ledger: Ledger) -> None:

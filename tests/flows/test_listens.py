@@ -229,6 +229,8 @@ do: [{{s: {{set: '${{ {{n: [.[].data.n] | sort}} }}'}}}}]
     await until(both_started, 30, "the runs are started")
     assert found["both"][0]["output"] == {"room": 7, "n": [3, 1]}
     assert found["until"] == []
+    _, shown = await platform.api("GET", "/flows/ear/until")
+    assert (shown["gathered"]["events"], shown["gathered"]["gatherings"]) == (3, 2)
     await platform.kill()
     await platform.start()
     assert await platform.publish(event("end", 1, room=7)) == 202

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from functions.host.ledger.rows.gathering import Gathered, Look, Waiting
+    from functions.host.ledger.rows.gathering import Gathered, Look, Tally, Waiting
 
 
 class Gatherings(Protocol):
@@ -13,6 +13,9 @@ class Gatherings(Protocol):
 
     async def gathering(self, digest: str, correlation: str) -> list[Waiting]:
         """Return the events that are gathered, in the order in which they were received."""
+
+    async def tally(self, digest: str) -> Tally:
+        """Return how much a version of a flow has gathered."""
 
     async def unlooked(self, before: float) -> list[tuple[str, str]]:
         """Return gatherings with events that came before a time and were not looked at."""

@@ -16,7 +16,7 @@ from functions.host.ledger.parcels import GONE, member_name
 from functions.host.ledger.port import LedgerUnavailable
 from functions.host.ledger.postgres import parcels
 from functions.host.ledger.postgres.schema import LOCK
-from functions.host.ledger.rows.gathering import Gathered, Waiting
+from functions.host.ledger.rows.gathering import Gathered, Tally, Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -96,6 +96,16 @@ async def members(db: Database, digest: str, correlation: str) -> list[Waiting]:
         Waiting(event, outcome, tuple(filters), looked)
         for event, outcome, filters, looked in await found.fetchall()
     ]
+
+
+async def tally(db: Database, digest: str) -> Tally:
+    """Count what a version has gathered."""
+    found = await db.execute(
+        "SELECT count(*), count(DISTINCT correlation), min(at) FROM gathering WHERE digest = %s",
+        (digest,),
+    )
+    [row] = await found.fetchall()
+    return Tally(*row)
 
 
 async def unlooked(db: Database, before: float) -> list[tuple[str, str]]:

@@ -46,6 +46,17 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Tally:
+    """What a version of a flow has gathered and not begun a run with."""
+
+    events: int
+    gatherings: int
+    """How many, each of one correlation, they are in."""
+    since: float | None
+    """When the earliest of them was received; None where there are none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Gathered:
     """A whole set of events, whose run is to be started."""
 

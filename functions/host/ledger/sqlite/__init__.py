@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from functions.host.ledger.port.flows import Deployed
     from functions.host.ledger.rows.budget import Budget, Charge, Reserved, Spend
     from functions.host.ledger.rows.flow import Door, FlowRow, Schedule
-    from functions.host.ledger.rows.gathering import Gathered, Look, Waiting
+    from functions.host.ledger.rows.gathering import Gathered, Look, Tally, Waiting
     from functions.host.ledger.rows.history import Bookmark, Entry, Line
     from functions.host.ledger.rows.letter import Letter, LetterStatus
     from functions.host.ledger.rows.listen import Arrival, Kept
@@ -253,6 +253,9 @@ class SqliteLedger:
 
     async def gathering(self, digest: str, correlation: str) -> list[Waiting]:
         return await self._read(lambda db: gatherings.members(db, digest, correlation))
+
+    async def tally(self, digest: str) -> Tally:
+        return await self._read(lambda db: gatherings.tally(db, digest))
 
     async def unlooked(self, before: float) -> list[tuple[str, str]]:
         return await self._read(lambda db: gatherings.unlooked(db, before))

@@ -13,7 +13,7 @@ import orjson
 from functions.host.ledger.gathering import gathered
 from functions.host.ledger.parcels import GONE, member_name
 from functions.host.ledger.port import LedgerUnavailable
-from functions.host.ledger.rows.gathering import Gathered, Waiting
+from functions.host.ledger.rows.gathering import Gathered, Tally, Waiting
 from functions.host.ledger.sqlite import parcels
 
 if TYPE_CHECKING:
@@ -90,6 +90,15 @@ def members(db: sqlite3.Connection, digest: str, correlation: str) -> list[Waiti
         Waiting(event, outcome, tuple(orjson.loads(filters)), bool(looked))
         for event, outcome, filters, looked in rows.fetchall()
     ]
+
+
+def tally(db: sqlite3.Connection, digest: str) -> Tally:
+    """Count what a version has gathered."""
+    row = db.execute(
+        "SELECT count(*), count(DISTINCT correlation), min(at) FROM gathering WHERE digest = ?",
+        (digest,),
+    ).fetchone()
+    return Tally(*row)
 
 
 def unlooked(db: sqlite3.Connection, before: float) -> list[tuple[str, str]]:
