@@ -5,13 +5,15 @@ That is how a run goes on with a newer version of its flow, and one that has no 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import semver
 
 from events.errors import TendrilError
 from events.flow import schemas
-from functions.flow.starting import start
+from events.vocabulary import child_id, identify, run_id
+from functions.host.beginning import beginning, called_by
 from functions.host.faults import Refused
 from functions.host.ledger.rows.run import RunStatus
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from functions.host.assembly import Platform
     from functions.host.deployed import Deployed
+    from functions.host.ledger.rows.flow import FlowRow
     from functions.host.ledger.rows.letter import Letter
     from functions.host.ledger.rows.run import RunRow
 
@@ -42,27 +45,35 @@ async def renew(
         raise Refused(409, _TITLE, f"dead letter {letter.id} is about an event, not about a run")
     if old.status is not RunStatus.FAULTED:
         raise Refused(409, _TITLE, f"run {old.id} is {old.status}; only a faulted one is redriven")
-    if old.awaited:
-        detail = f"run {old.id} is the one that run {old.parent} waits for; redrive it as it is"
-        raise Refused(409, _TITLE, detail)
     deployed = await _chosen(platform, old, version)
     if value is UNEDITED:
         value = await platform.blobs.unpack(old.input)
     _fitting(deployed, value)
-    run, opened = await start(
-        platform,
-        deployed.row,
-        value,
-        door="redrive",
-        source=old.id,
-        key=version or letter.id,
-        trace="",
-        redrives=letter,
-    )
+    made = await _successor(platform, old, deployed.row, value, version or letter.id)
+    run, opened = await platform.settler.start(made, letter.id)
     if await platform.ledger.run(run.id) is None:
-        raise Refused(409, "Not open", f"dead letter {letter.id} was redriven just now")
+        reason = "was redriven just now, or the run that awaits its run has moved on"
+        raise Refused(409, "Not open", f"dead letter {letter.id} {reason}")
     await platform.emitter.emit(run, opened, reply=False)
     return run
+
+
+async def _successor(
+    platform: Platform, old: RunRow, flow: FlowRow, value: Any, key: str
+) -> RunRow:
+    """Return the run that takes over from another, and its place where a run awaits that one."""
+    waiting = await platform.ledger.task(old.parent, old.caller) if old.parent else None
+    if waiting is None or not old.awaited:
+        identity = run_id(flow.namespace, flow.name, "redrive", old.id, key)
+        packed = await platform.blobs.pack(value, identity)
+        run = beginning(flow, identity, packed, platform.clock(), identify("trace", identity))
+        return replace(run, origin=old.id)
+    task, above = waiting.task, waiting.run
+    identity = child_id(above.id, task.instance, task.attempt + 1)
+    packed = await platform.blobs.pack(value, identity)
+    run = beginning(flow, identity, packed, platform.clock(), above.trace)
+    run = called_by(run, waiting, awaited=True)
+    return replace(run, origin=old.id)
 
 
 async def _chosen(platform: Platform, old: RunRow, version: str | None) -> Deployed:

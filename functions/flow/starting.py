@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from events.vocabulary import identify, run_id
@@ -13,7 +12,6 @@ if TYPE_CHECKING:
     from functions.host.assembly import Platform
     from functions.host.emitting import Opened
     from functions.host.ledger.rows.flow import FlowRow
-    from functions.host.ledger.rows.letter import Letter
     from functions.host.ledger.rows.run import RunRow
 
 _TRACE: Final = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -28,18 +26,14 @@ async def start(
     source: str,
     key: str,
     trace: str,
-    redrives: Letter | None = None,
 ) -> tuple[RunRow, Opened]:
     """Start a run, or find the one that the same door, source and key started before.
 
-    `trace` is the starter's traceparent, or empty. The caller emits what is open. `redrives` is
-    an open dead letter, whose run the new one takes over from.
+    `trace` is the starter's traceparent, or empty. The caller emits what is open.
     """
     identity = run_id(flow.namespace, flow.name, door, source, key)
     match = _TRACE.fullmatch(trace)
     packed = await platform.blobs.pack(value, identity)
     trace = match[1] if match else identify("trace", identity)
     run = beginning(flow, identity, packed, platform.clock(), trace)
-    if redrives:
-        run = replace(run, origin=redrives.run)
-    return await platform.settler.start(run, redrives.id if redrives else None)
+    return await platform.settler.start(run)

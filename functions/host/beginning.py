@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from events.flow.steps import MACHINE
@@ -9,6 +10,7 @@ from functions.host.ledger.rows.run import RunRow, RunStatus
 
 if TYPE_CHECKING:
     from functions.host.ledger.rows.flow import FlowRow
+    from functions.host.ledger.rows.task import Work
 
 
 def beginning(flow: FlowRow, identity: str, packed: str, at: float, trace: str) -> RunRow:
@@ -27,4 +29,17 @@ def beginning(flow: FlowRow, identity: str, packed: str, at: float, trace: str) 
         started_at=at,
         ended_at=None,
         trace=trace,
+    )
+
+
+def called_by(run: RunRow, work: Work, *, awaited: bool) -> RunRow:
+    """Return a run that is to begin for a task of another one."""
+    task, parent = work.task, work.run
+    return replace(
+        run,
+        parent=parent.id,
+        caller=task.instance,
+        awaited=awaited,
+        depth=parent.depth + 1,
+        budget=parent.budget,
     )

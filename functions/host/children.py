@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from events.errors import ErrorType, ToolError
 from events.vocabulary import child_id
-from functions.host.beginning import beginning
+from functions.host.beginning import beginning, called_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,14 +71,8 @@ class Children:
         task, parent = work.task, work.run
         identity = child_id(parent.id, task.instance, task.attempt)
         packed = await self._blobs.pack(value, identity)
-        return replace(
-            beginning(flow, identity, packed, self._clock(), parent.trace),
-            parent=parent.id,
-            caller=task.instance,
-            awaited=awaited,
-            depth=parent.depth + 1,
-            budget=parent.budget,
-        )
+        run = beginning(flow, identity, packed, self._clock(), parent.trace)
+        return called_by(run, work, awaited=awaited)
 
 
 def _asked(value: Any) -> dict[str, Any]:

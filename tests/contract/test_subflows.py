@@ -438,6 +438,71 @@ async def test_a_newer_version_goes_on_without_what_the_old_run_awaits(house: Ho
     assert (await house.run(first)).status is RunStatus.COMPLETED
 
 
+async def test_a_newer_child_takes_the_place_of_the_old(house: House) -> None:
+    """Who awaited the old run awaits the new one, at any depth, and has what it ends with."""
+    leaf = flow("leaf", PING, PING)
+    await house.deploy(leaf, flow("middle", run_of("leaf")), flow("top", run_of("middle"), PING))
+    top = await house.start("top")
+    _, middle, old = [each.id for each in await house.below(top, 2)]
+    await house.answer(old, Outcome(output={"n": 2}))
+    await house.answer(old, BROKEN)
+    await house.ends([top, middle, old], RunStatus.FAULTED)
+
+    await house.deploy(flow("leaf", PING, PING, "{set: {n: 9}}", version="1.1.0"))
+    [letter] = await house.letters()
+    new = await renew(house.platform, letter, "1.1.0")
+    assert (new.parent, new.awaited, new.origin, new.depth) == (middle, True, old, 2)
+    assert [(await house.run(each)).status for each in (top, middle)] == [RunStatus.RUNNING] * 2
+    with pytest.raises(Refused, match="no longer stands"):
+        await redrive(house.platform, letter)
+
+    async def taken() -> bool:
+        return (await house.out(new.id)).task.instance == "/do/1/t1#1"
+
+    await until(taken, 10, "the first result is taken over")
+    await house.answer(new.id, BROKEN)
+    await house.ends([top, middle, new.id], RunStatus.FAULTED)
+    [again] = [each for each in await house.letters() if each.status is LetterStatus.OPEN]
+    await redrive(house.platform, again)  # and it is redriven as any other
+    await house.answer(new.id, Outcome(output={"n": 3}))
+    await house.answer(top, Outcome(output={"n": 3}))
+    await house.ends([top, middle, new.id], RunStatus.COMPLETED)
+    assert await house.output(middle) == {"n": 9}
+    assert (await house.run(old)).status is RunStatus.FAULTED
+    assert (await house.kinds(middle)).count("child.started") == 2
+    assert (await house.kinds(new.id)).count("task.taken") == 1
+
+
+async def test_a_new_child_may_end_at_once(house: House) -> None:
+    """What it ends with is the parent's in the same transaction."""
+    await house.deploy(flow("leaf", PING), flow("top", run_of("leaf")))
+    top = await house.start("top")
+    _, old = [each.id for each in await house.below(top, 1)]
+    await house.answer(old, BROKEN)
+    await house.ends([top, old], RunStatus.FAULTED)
+    await house.deploy(flow("leaf", "{set: {n: 7}}", version="1.1.0"))
+    [letter] = await house.letters()
+    new = await renew(house.platform, letter, "1.1.0")
+    await house.ends([top, new.id], RunStatus.COMPLETED)
+    assert await house.output(top) == {"n": 7}
+
+
+async def test_one_of_several_takes_the_place(house: House) -> None:
+    """A letter that is redriven several times at once gives its parent one new child."""
+    await house.deploy(flow("leaf", PING), flow("top", run_of("leaf")))
+    top = await house.start("top")
+    _, old = [each.id for each in await house.below(top, 1)]
+    await house.answer(old, BROKEN)
+    await house.ends([top, old], RunStatus.FAULTED)
+    await house.deploy(flow("leaf", PING, PING, version="1.1.0"))
+    [letter] = await house.letters()
+    renewals = (renew(house.platform, letter, "1.1.0") for _ in range(3))
+    done = await asyncio.gather(*renewals, return_exceptions=True)
+    [new] = {each.id for each in done if isinstance(each, RunRow)}
+    assert all(isinstance(each, RunRow | Refused) for each in done)
+    assert [each.id for each in await house.children(top)] == [old, new]
+
+
 async def _has_children(house: House, run_id: str, count: int) -> bool:
     return len(await house.children(run_id)) == count
 

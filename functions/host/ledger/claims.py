@@ -143,9 +143,26 @@ def adopted(task: TaskRow, outcome: str | None, at: float) -> TaskRow:
     return replace(task, state=TaskState.RECORDED, outcome=outcome, due_at=at)
 
 
+def started(task: TaskRow, child: RunRow, at: float) -> Entry:
+    """Return the line about a task whose child run is open."""
+    detail = {"run": child.id, "flow": child.flow, "awaited": child.awaited}
+    return Entry("child.started", at, task.reference, task.instance, detail)
+
+
 def awaiting(task: TaskRow) -> TaskRow:
     """Return a row whose child run goes on after a fault."""
     return replace(task, state=TaskState.AWAITING, due_at=NEVER, outcome=None, token=task.token + 1)
+
+
+def awaiting_another(task: TaskRow) -> TaskRow:
+    """Return a row that waits for a run which takes the place of the one that faulted.
+
+    It is the run of the next attempt, `events.vocabulary.child_id`: nothing that the other one
+    still says is about this row any more.
+    """
+    attempt = task.attempt + 1
+    event_id = hop_id(task.run, task.instance, attempt)
+    return replace(awaiting(task), attempt=attempt, event_id=event_id)
 
 
 def revivable(waiting: Work, child: RunRow) -> bool:

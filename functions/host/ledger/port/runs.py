@@ -22,8 +22,9 @@ class Runs(Protocol):
         """Store a new run with its first transition, True; an id that exists, as it is, False.
 
         With `redrives`, an open dead letter about the run's origin is redriven in the same
-        transaction, and the origin's history says so; where it is not open nothing is stored, and
-        the answer is False.
+        transaction, and the origin's history says so. Who awaited the origin goes on and awaits
+        the run instead, whose id is that of the next attempt. Where the letter is not open, or who
+        awaited the origin has moved on, nothing is stored and the answer is False.
         """
 
     async def successors(self, run_id: str) -> list[str]:

@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from functions.host.ledger.claims import adopted, awaiting, cancelled, reopened, revivable
+from functions.host.ledger.claims import (
+    adopted,
+    awaiting,
+    awaiting_another,
+    cancelled,
+    reopened,
+    revivable,
+    started,
+)
 from functions.host.ledger.postgres import forks, history, letters, runs, tasks
 from functions.host.ledger.rows.history import Entry
 from functions.host.ledger.rows.letter import LetterStatus
@@ -107,9 +115,7 @@ async def adopt(
     if work is None or not asked or work.run.status is not RunStatus.RUNNING:
         return False
     await tasks.update(db, adopted(work.task, outcome, first.at))
-    detail = {"run": child.id, "flow": child.flow, "awaited": child.awaited}
-    entry = Entry("child.started", first.at, work.task.reference, work.task.instance, detail)
-    await history.append(db, work.run.id, [entry])
+    await history.append(db, work.run.id, [started(work.task, child, first.at)])
     await runs.open_run(db, child, first)
     return True
 
@@ -118,7 +124,7 @@ async def redrive(
     db: Database, letter: Letter, at: float, edited: tuple[str, str] | None
 ) -> Work | None:
     """Reopen a faulted run at the letter's task: a new attempt, edited input if given."""
-    above = await _above(db, letter.run or "")
+    above = await faulted_above(db, letter.run or "")
     work, _ = await tasks.held(db, letter.run or "", letter.instance or "")
     if (
         work is None
@@ -127,9 +133,6 @@ async def redrive(
         or work.task.state is not TaskState.CLOSED
     ):
         return None
-    for waiting, run in zip(above, [work.run, *(each.run for each in above)], strict=False):
-        if not revivable(waiting, run):
-            return None
     if not await letters.mark(db, letter.id, LetterStatus.OPEN, LetterStatus.REDRIVEN):
         return None
     task = reopened(work.task, at, edited)
@@ -137,13 +140,28 @@ async def redrive(
         await cancel(db, await below(db, OF_TASKS, task.run, [task.instance]), at)
     await _revive(db, task, at, {"attempt": task.attempt, "edited": edited is not None})
     for waiting in above:
-        detail = {"attempt": waiting.task.attempt, "below": True}
-        await _revive(db, awaiting(waiting.task), at, detail)
+        await _revive_above(db, awaiting(waiting.task), at)
     return await tasks.one(db, task.run, task.instance)
 
 
-async def _above(db: Database, run_id: str) -> list[Work] | None:
-    """Hold the runs above one that it reports to, the topmost first; return their tasks."""
+async def replace_child(db: Database, above: list[Work], child: RunRow) -> None:
+    """Have the runs that a fault went up through wait again, the lowest for another child."""
+    for number, waiting in enumerate(above):
+        task = awaiting(waiting.task) if number else awaiting_another(waiting.task)
+        await _revive_above(db, task, child.started_at)
+        if not number:
+            await history.append(db, task.run, [started(task, child, child.started_at)])
+
+
+async def _revive_above(db: Database, task: TaskRow, at: float) -> None:
+    await _revive(db, task, at, {"attempt": task.attempt, "below": True})
+
+
+async def faulted_above(db: Database, run_id: str) -> list[Work] | None:
+    """Return the tasks that a run's fault went up through; None where one has moved on.
+
+    Their runs are held, the topmost first, and then the run itself.
+    """
     run = await runs.by_id(db, run_id)
     callers: list[tuple[str, str]] = []
     while run and run.awaited and run.parent:
@@ -155,6 +173,12 @@ async def _above(db: Database, run_id: str) -> list[Work] | None:
         if work is None:
             return None
         above.insert(0, work)
+    await runs.hold(db, run_id)
+    run = await runs.by_id(db, run_id)
+    for waiting in above:
+        if run is None or not revivable(waiting, run):
+            return None
+        run = waiting.run
     return above
 
 

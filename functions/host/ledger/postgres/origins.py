@@ -17,18 +17,22 @@ if TYPE_CHECKING:
 async def redrive(db: Database, run: RunRow, first: Transition, letter: str) -> tuple[RunRow, bool]:
     """Open a run for an open letter; nothing where the run exists or the letter is not open.
 
-    What the former run awaits is for nobody any more: the new one starts its own.
+    What the former run awaits is for nobody any more: the new one starts its own. Who awaits the
+    former one awaits the new one; nothing is written where those runs have moved on.
     """
     former = run.origin or ""
-    await runs.hold(db, former)
+    above = await kin.faulted_above(db, former)
     known = await runs.by_id(db, run.id)
     if known is not None:
         return known, False
+    if above is None:
+        return run, False
     if not await letters.mark(db, letter, LetterStatus.OPEN, LetterStatus.REDRIVEN):
         return run, False
     await kin.cancel(db, await kin.below(db, kin.OF_RUN, former), run.started_at)
     detail = {"run": run.id, "version": run.version}
     await history.append(db, former, [Entry("run.redriven", run.started_at, detail=detail)])
+    await kin.replace_child(db, above, run)
     return await runs.open_run(db, run, first)
 
 

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from functions.host.ledger.claims import adopted, awaiting, cancelled, reopened, revivable
+from functions.host.ledger.claims import (
+    adopted,
+    awaiting,
+    awaiting_another,
+    cancelled,
+    reopened,
+    revivable,
+    started,
+)
 from functions.host.ledger.rows.history import Entry
 from functions.host.ledger.rows.letter import LetterStatus
 from functions.host.ledger.rows.run import RunStatus
@@ -87,9 +95,7 @@ def adopt(
     if work is None or not asked or work.run.status is not RunStatus.RUNNING:
         return False
     tasks.update(db, adopted(work.task, outcome, first.at))
-    detail = {"run": child.id, "flow": child.flow, "awaited": child.awaited}
-    entry = Entry("child.started", first.at, work.task.reference, work.task.instance, detail)
-    history.append(db, work.run.id, [entry])
+    history.append(db, work.run.id, [started(work.task, child, first.at)])
     runs.open_run(db, child, first)
     return True
 
@@ -101,7 +107,7 @@ def redrive(
     work = tasks.one(db, letter.run or "", letter.instance or "")
     if work is None or work.run.status != "faulted" or work.task.state is not TaskState.CLOSED:
         return None
-    above = _above(db, work.run)
+    above = faulted_above(db, work.run)
     if above is None or not letters.mark(db, letter.id, LetterStatus.OPEN, LetterStatus.REDRIVEN):
         return None
     task = reopened(work.task, at, edited)
@@ -109,11 +115,24 @@ def redrive(
         cancel(db, below(db, BELOW_TASKS, task.run, orjson.dumps([task.instance]).decode()), at)
     _revive(db, task, at, {"attempt": task.attempt, "edited": edited is not None})
     for waiting in above:
-        _revive(db, awaiting(waiting.task), at, {"attempt": waiting.task.attempt, "below": True})
+        _revive_above(db, awaiting(waiting.task), at)
     return tasks.one(db, task.run, task.instance)
 
 
-def _above(db: sqlite3.Connection, run: RunRow) -> list[Work] | None:
+def replace_child(db: sqlite3.Connection, above: list[Work], child: RunRow) -> None:
+    """Have the runs that a fault went up through wait again, the lowest for another child."""
+    for number, waiting in enumerate(above):
+        task = awaiting(waiting.task) if number else awaiting_another(waiting.task)
+        _revive_above(db, task, child.started_at)
+        if not number:
+            history.append(db, task.run, [started(task, child, child.started_at)])
+
+
+def _revive_above(db: sqlite3.Connection, task: TaskRow, at: float) -> None:
+    _revive(db, task, at, {"attempt": task.attempt, "below": True})
+
+
+def faulted_above(db: sqlite3.Connection, run: RunRow) -> list[Work] | None:
     """Return the tasks that a run's fault went up through; None where one has moved on."""
     found: list[Work] = []
     while run.awaited and run.parent:

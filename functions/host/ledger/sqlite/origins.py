@@ -20,17 +20,21 @@ def redrive(
 ) -> tuple[RunRow, bool]:
     """Open a run for an open letter; nothing where the run exists or the letter is not open.
 
-    What the former run awaits is for nobody any more: the new one starts its own.
+    What the former run awaits is for nobody any more: the new one starts its own. Who awaits the
+    former one awaits the new one; nothing is written where those runs have moved on.
     """
-    former = run.origin or ""
-    known = runs.by_id(db, run.id)
+    known, old = runs.by_id(db, run.id), runs.by_id(db, run.origin or "")
     if known is not None:
         return known, False
+    above = kin.faulted_above(db, old) if old else None
+    if old is None or above is None:
+        return run, False
     if not letters.mark(db, letter, LetterStatus.OPEN, LetterStatus.REDRIVEN):
         return run, False
-    kin.cancel(db, kin.below(db, kin.BELOW_RUN, former), run.started_at)
+    kin.cancel(db, kin.below(db, kin.BELOW_RUN, old.id), run.started_at)
     detail = {"run": run.id, "version": run.version}
-    history.append(db, former, [Entry("run.redriven", run.started_at, detail=detail)])
+    history.append(db, old.id, [Entry("run.redriven", run.started_at, detail=detail)])
+    kin.replace_child(db, above, run)
     return runs.open_run(db, run, first)
 
 
