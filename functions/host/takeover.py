@@ -2,20 +2,29 @@
 
 A task whose name, place among the names around it, visit, function, version and input are those of
 a task that the former run has a result of is not asked for again: its row begins RECORDED, with
-that result. A wait that the former run has waited for, as long, is over at once. Where tasks
-stand in their lists does not matter, so that tasks can be added and moved.
+that result. A wait that the former run has waited for, as long, is over at once; an approval that
+shows the same and was answered there is answered. Where tasks stand in their lists does not matter,
+so that tasks can be added and moved.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from events.flow.approval import answer_event, answer_key
+from events.vocabulary import identify
+from functions.host.ledger.hearing import hearing
 from functions.host.ledger.rows.history import Entry
+from functions.host.ledger.rows.listen import Subscription
 from functions.host.ledger.rows.task import TaskState
+from functions.host.outcomes import Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from functions.host.blobs import Blobs
     from functions.host.ledger.port.tasks import Tasks
     from functions.host.ledger.rows.run import RunRow
@@ -56,27 +65,66 @@ class Takeover:
         """Return a transition with what the former run has results of taken from there."""
         if run.origin is None:
             return written
-        former = {same_place(row.instance): row for row in await self._ledger.tasks(run.origin)}
+        rows = await self._ledger.tasks(run.origin)
+        former = {same_place(row.instance): row for row in rows}
         taken: dict[str, TaskRow] = {}
         for row in (*written.requests, *written.children):
             found = await self._with_result(row, former.get(same_place(row.instance)))
             if found is not None:
                 taken[row.instance] = replace(found, due_at=written.at)
+        answers = await self._answers(run, written, former, {row.instance: row for row in rows})
         timers = [
-            _over(row, former.get(same_place(row.instance)), written.at) for row in written.timers
+            _over(row, former.get(same_place(row.instance)), written.at)
+            for row in written.timers
+            if row.instance.partition(_TIMED)[0] not in answers
         ]
+        asked = [row for row in written.timers if row.instance in answers]
         entries = [_begun(entry) if entry.instance in taken else entry for entry in written.entries]
         entries += [
             Entry("task.taken", written.at, row.reference, row.instance, {"from": run.origin})
-            for row in taken.values()
+            for row in (*taken.values(), *asked)
         ]
+        untold = {identify("out", run.id, f"{instance}~told") for instance in answers}
         return replace(
             written,
             requests=tuple(row for row in written.requests if row.instance not in taken),
             children=tuple(row for row in written.children if row.instance not in taken),
-            timers=(*timers, *taken.values()),  # rows that need nobody but whoever goes on
+            timers=(  # rows that need nobody but whoever goes on
+                *timers,
+                *(replace(row, state=TaskState.CLOSED) for row in asked),
+                *taken.values(),
+                *answers.values(),
+            ),
+            outbox=tuple(event for event in written.outbox if event.id not in untold),
             entries=tuple(entries),
         )
+
+    async def _answers(
+        self,
+        run: RunRow,
+        written: Transition,
+        former: Mapping[str, TaskRow],
+        rows: Mapping[str, TaskRow],
+    ) -> dict[str, TaskRow]:
+        """Return, by approvals that begin, what tells them the answers that the former run got."""
+        found: dict[str, TaskRow] = {}
+        for row in written.timers:
+            old = former.get(same_place(row.instance))
+            if row.state is not TaskState.ASKING or old is None or old.tool:
+                continue
+            told = rows.get(f"{old.instance}~{answer_key(old.run, old.instance)}")
+            form = await self._blobs.unpack(row.input)
+            if told is None or told.outcome is None or form != await self._blobs.unpack(old.input):
+                continue
+            event = Outcome.from_json(await self._blobs.unpack(told.outcome)).event
+            assert event  # no other outcome has such a key
+            given = event["data"]
+            at = datetime.fromisoformat(given["at"])
+            again = answer_event(form, run.id, row.instance, given["answer"], given["by"], at)
+            packed = await self._blobs.pack(Outcome(event=again).to_json(), run.id)
+            to = Subscription("", "", run.id, row.instance, row.scope, row.reference, "")
+            found[row.instance] = hearing(to, answer_key(run.id, row.instance), packed, written.at)
+        return found
 
     async def _with_result(self, row: TaskRow, former: TaskRow | None) -> TaskRow | None:
         """Return a row with the result of the former one, None where it is not the same task."""

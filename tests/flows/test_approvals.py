@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from events.vocabulary import approval_id
 from tests.flows.test_listens import event, flow
 from tests.support.local_platform import until
 
@@ -161,3 +162,33 @@ async def test_others_are_asked_and_time_runs_out(platform: LocalPlatform) -> No
     assert (over["status"], over["error"]["status"]) == ("faulted", 408)
     status, said = await answered(platform, asked["id"], 1, "eve")
     assert (status, "faulted" in said["detail"]) == (409, True)
+
+
+async def test_a_newer_version_does_not_ask_again(platform: LocalPlatform) -> None:
+    """An answer is taken over as a result is, where people would be shown the same."""
+    limit = ", timeout: {after: PT1H}"
+    first = asks("{title: '${ .what }', assignees: [ann]}", limit)
+    second = asks("{title: TITLE}", ", output: {as: '.[0].answer'}").replace("approve", "more")
+    text = "do:\n  - ASK\n  - MORE\n  - last: {call: pong, with: {n: LAST}}\n"
+    text = text.replace("ASK", first).replace("MORE", second)
+    broken = text.replace("TITLE", "one").replace("LAST", "'${ \"x\" }'")
+    await platform.deploy(flow("again", broken))
+    run = await platform.begin("ear/again", {"what": "Pay?"})
+    for number in range(2):
+        [asked] = await open_ones(platform, run)
+        assert (await answered(platform, asked["id"], number, "ann"))[0] == 200
+    assert (await platform.ended(run))["status"] == "faulted"
+    mended = flow("again", text.replace("TITLE", "two").replace("LAST", "'${ . }'"))
+    await platform.deploy(mended.replace("version: '1.0.0'", "version: '1.1.0'"))
+    _, letters = await platform.api("GET", "/deadletters?status=open")
+    [letter] = [each for each in letters["deadletters"] if each["run"] == run]
+    path = f"/deadletters/{letter['id']}/redrive"
+    status, begun = await platform.api("POST", path, json={"flowVersion": "1.1.0"})
+    assert status == 202, begun
+    [asked] = await open_ones(platform, begun["run"])
+    assert asked["title"] == "two", "what was changed is asked again, and nothing else"
+    taken = approval_id(begun["run"], "/do/0/approve#1")
+    _, shown = await platform.api("GET", f"/approvals/{taken}")
+    assert (shown["state"], shown["answer"], shown["by"]) == ("answered", 0, "ann")
+    assert (await answered(platform, asked["id"], 7))[0] == 200
+    assert (await platform.ended(begun["run"]))["output"] == {"n": 8}

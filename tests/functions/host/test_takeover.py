@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import pytest
 
+from events.flow.approval import answer_event, answer_key
+from events.vocabulary import approval_id, identify
+from functions.host.ledger.hearing import hearing
+from functions.host.ledger.rows.listen import Subscription
+from functions.host.ledger.rows.outbox import Outgoing
 from functions.host.ledger.rows.run import RunRow, RunStatus
-from functions.host.ledger.rows.task import TaskRow, TaskState
+from functions.host.ledger.rows.task import NEVER, TaskRow, TaskState
 from functions.host.ledger.rows.transition import Transition
+from functions.host.outcomes import Outcome
 from functions.host.takeover import Takeover, same_place
 
 if TYPE_CHECKING:
@@ -95,6 +103,62 @@ async def test_a_wait_that_was_waited_for_is_over(former: float, due: float) -> 
     known: Any = Former(wait)
     written = Transition("r2", "", 0, "{}", 10.0, None, 0, timers=(timer,))
     assert [row.due_at for row in (await Takeover(known, known).of(RUN, written)).timers] == [due]
+
+
+OLD, NEW = "/do/0/a#1", "/do/3/a#1"
+FORM: dict[str, Any] = {"type": "decided", "title": "Pay?", "assignees": ["ann"]}
+
+
+class Values(Former):
+    """The same, with values as JSON."""
+
+    async def unpack(self, packed: str) -> Any:
+        return orjson.loads(packed)
+
+    async def pack(self, value: Any, owner: str) -> str:
+        assert owner == "r2"
+        return orjson.dumps(value).decode()
+
+
+async def begins_to_ask(form: dict[str, Any]) -> tuple[Transition, Transition]:
+    """Return a step that asks people what the former run was answered, and what is left of it."""
+    shown = orjson.dumps(FORM).decode()
+    asked = replace(FORMER, tool="", input=shown, outcome=None, due_at=NEVER)
+    event = answer_event(FORM, "r1", OLD, {"ok": True}, "ann", datetime.fromtimestamp(5.0, UTC))
+    told = hearing(
+        Subscription("", "", "r1", OLD, "", "/do/0/a", ""),
+        answer_key("r1", OLD),
+        orjson.dumps(Outcome(event=event).to_json()).decode(),
+        5.0,
+    )
+    row = replace(
+        asked, run="r2", instance=NEW, state=TaskState.ASKING, input=orjson.dumps(form).decode()
+    )
+    limit = replace(row, instance=f"{NEW}~timeout", state=TaskState.WAITING, due_at=99.0)
+    outbox = (Outgoing(identify("out", "r2", f"{NEW}~told"), "{}"), Outgoing("other", "{}"))
+    written = Transition("r2", "", 0, "{}", 10.0, None, 0, timers=(row, limit), outbox=outbox)
+    known: Any = Values(asked, told)
+    return written, await Takeover(known, known).of(RUN, written)
+
+
+async def test_an_answer_is_taken_over() -> None:
+    """What people were shown and answered is answered: nobody is asked, told, or waited for."""
+    _, left = await begins_to_ask(FORM)
+    asked, told = left.timers
+    assert (asked.instance, asked.state) == (NEW, TaskState.CLOSED)
+    assert (told.instance, told.state) == (f"{NEW}~{answer_key('r2', NEW)}", TaskState.RECORDED)
+    event = Outcome.from_json(orjson.loads(told.outcome or "")).event
+    assert event
+    assert (event["data"]["answer"], event["data"]["by"]) == ({"ok": True}, "ann")
+    assert event["id"] == approval_id("r2", NEW)
+    assert [each.id for each in left.outbox] == ["other"]
+    assert [(each.kind, each.instance) for each in left.entries] == [("task.taken", NEW)]
+
+
+async def test_what_people_are_shown_anew_is_asked() -> None:
+    """An answer to something else is none."""
+    written, left = await begins_to_ask(FORM | {"title": "Pay more?"})
+    assert left == written
 
 
 @pytest.mark.parametrize(
