@@ -380,6 +380,27 @@ async def test_a_folder_that_cannot_be_written_is_an_outage() -> None:
         await store.put("a", b"x")
 
 
+async def test_the_folder_gives_no_name_to_pathlib(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names of objects are interned nowhere: some Pythons never forget such strings."""
+    seen: list[str] = []
+    intern = sys.intern
+
+    def noting(name: str) -> str:
+        seen.append(name)
+        return intern(name)
+
+    monkeypatch.setattr(sys, "intern", noting)
+    store = FolderStore(tmp_path)
+    await store.put("rooms/one/object", b"x")
+    assert await store.get("rooms/one/object") == b"x"
+    assert await store.exists("rooms/one/object")
+    assert await store.list("rooms/") == ["rooms/one/object"]
+    await store.delete("rooms/one/object")
+    assert not {"rooms", "one", "object"} & set(seen)
+
+
 async def test_deletes_and_puts_share_a_folder(tmp_path: Path) -> None:
     """A put whose folder is pruned by a delete at that moment still arrives."""
     store = FolderStore(tmp_path)

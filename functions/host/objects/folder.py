@@ -1,4 +1,8 @@
-"""The embedded object store: a file per object in one folder."""
+"""The embedded object store: a file per object in one folder.
+
+Paths are strings here. The first releases of Python 3.12 never forget a name that `pathlib` has
+seen (python/cpython, issue 113993), and every object has names of its own.
+"""
 
 from __future__ import annotations
 
@@ -36,8 +40,8 @@ class FolderStore:
     """
 
     def __init__(self, root: Path) -> None:
-        self._root = root
-        self._incoming = root / RESERVED_SEGMENT
+        self._root = os.path.abspath(root)
+        self._incoming = os.path.join(self._root, RESERVED_SEGMENT)
         self._opened = False
 
     async def put(self, key: str, data: bytes) -> None:
@@ -49,9 +53,9 @@ class FolderStore:
         """Return the object's bytes."""
         path = self._path(key)
         try:
-            return await asyncio.to_thread(path.read_bytes)
+            return await asyncio.to_thread(_read, path)
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-            raise ObjectMissing(key, str(self._root)) from None
+            raise ObjectMissing(key, self._root) from None
         except OSError as error:
             raise self._outage("read", key, error) from error
 
@@ -62,24 +66,25 @@ class FolderStore:
 
     async def exists(self, key: str) -> bool:
         """Tell whether there is an object of this key."""
-        return await asyncio.to_thread(self._path(key).is_file)
+        return await asyncio.to_thread(os.path.isfile, self._path(key))
 
     async def list(self, prefix: str) -> list[str]:
         """Return the sorted keys that start with `prefix`."""
         return await asyncio.to_thread(lambda: sorted(self._keys(prefix)))
 
-    def _path(self, key: str) -> Path:
-        return self._root.joinpath(*check_key(key).split("/"))
+    def _path(self, key: str) -> str:
+        return os.path.join(self._root, *check_key(key).split("/"))
 
-    def _put(self, key: str, path: Path, data: bytes) -> None:
+    def _put(self, key: str, path: str, data: bytes) -> None:
         try:
             self._open()
-            partial = self._incoming / uuid.uuid4().hex
+            partial = os.path.join(self._incoming, uuid.uuid4().hex)
             try:
                 _write_synced(partial, data)
                 self._move(partial, path)
             finally:
-                partial.unlink(missing_ok=True)
+                with contextlib.suppress(FileNotFoundError):  # moved
+                    os.unlink(partial)
         except (NotADirectoryError, FileExistsError, IsADirectoryError):
             reason = "another object's key is a folder of this one, or the other way round"
             raise ObjectKeyError(key, reason) from None
@@ -92,28 +97,31 @@ class FolderStore:
             self.sweep(time.time())
             self._opened = True
 
-    def _move(self, partial: Path, path: Path) -> None:
+    def _move(self, partial: str, path: str) -> None:
+        folder = os.path.dirname(path)
         for _ in range(_RACES):
             with contextlib.suppress(FileNotFoundError):  # a delete pruned the folder in between
-                _make_folder(path.parent)
-                partial.replace(path)
+                _make_folder(folder)
+                os.replace(partial, path)
                 break
         else:
             raise FileNotFoundError(path)
         with contextlib.suppress(FileNotFoundError):  # deleted and pruned already
-            _sync_folder(path.parent)
+            _sync_folder(folder)
 
-    def _delete(self, key: str, path: Path) -> None:
+    def _delete(self, key: str, path: str) -> None:
         try:
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
         except OSError as error:
-            if path.is_file():
-                raise self._outage("delete", key, error) from error
-            return  # a folder of other keys, or below another object: no such object
+            if os.path.isdir(path) or isinstance(error, NotADirectoryError):
+                return  # a folder of other keys, or below another object: no such object
+            raise self._outage("delete", key, error) from error
+        folder = os.path.dirname(path)
         with contextlib.suppress(OSError):  # not empty, or gone already
-            for folder in path.relative_to(self._root).parents:
-                if folder.name:
-                    self._root.joinpath(folder).rmdir()
+            while folder != self._root:
+                os.rmdir(folder)
+                folder = os.path.dirname(folder)
 
     def _keys(self, prefix: str) -> Iterator[str]:
         start = prefix.rpartition("/")[0]
@@ -128,11 +136,12 @@ class FolderStore:
     def sweep(self, now: float) -> int:
         """Remove half-written files an hour older than `now` (epoch seconds); return how many."""
         swept = 0
-        for partial in self._incoming.glob("*"):
-            with contextlib.suppress(OSError):  # another process was faster
-                if partial.stat().st_mtime < now - _STALE_AFTER:
-                    partial.unlink()
-                    swept += 1
+        with os.scandir(self._incoming) as found:
+            for partial in found:
+                with contextlib.suppress(OSError):  # another process was faster
+                    if partial.stat().st_mtime < now - _STALE_AFTER:
+                        os.unlink(partial.path)
+                        swept += 1
         return swept
 
     def _outage(self, what: str, key: str, error: OSError) -> RetryableError:
@@ -143,27 +152,33 @@ class FolderStore:
         )
 
 
-def _write_synced(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def _write_synced(path: str, data: bytes) -> None:
+    with open(path, "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
 
 
-def _make_folder(folder: Path) -> None:
+def _make_folder(folder: str) -> None:
     """Create `folder` and its parents, each entry durable."""
-    if folder.is_dir():
+    if os.path.isdir(folder):
         return
-    if not folder.parent.is_dir():
-        _make_folder(folder.parent)
+    parent = os.path.dirname(folder)
+    if not os.path.isdir(parent):
+        _make_folder(parent)
     with contextlib.suppress(FileExistsError):
-        folder.mkdir()
-        _sync_folder(folder.parent)
-    if folder.is_file():
+        os.mkdir(folder)
+        _sync_folder(parent)
+    if os.path.isfile(folder):
         raise NotADirectoryError(folder)
 
 
-def _sync_folder(folder: Path) -> None:
+def _sync_folder(folder: str) -> None:
     if os.name == "nt":  # folders cannot be synced there
         return
     descriptor = os.open(folder, os.O_RDONLY)
