@@ -90,6 +90,11 @@ def lost(call: Call, error: Exception) -> RetryableError:
     return RetryableError(f"{call.target.origin}: {str(error) or type(error).__name__}")
 
 
+def ended(call: Call) -> RetryableError:
+    """Return the error that a subscription is which the broker ended, as none does by itself."""
+    return RetryableError(f"{call.target.origin} ended the subscription")
+
+
 def refused(call: Call, error: Exception) -> ToolError:
     """Return the error that a broker's refusal of what was asked is."""
     detail = f"{call.target.origin} refused: {error}"

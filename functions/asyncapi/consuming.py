@@ -6,14 +6,17 @@ each that counts, on the list of those so far, which `$context` has as `messages
 subscription with what has come; one without `for` that lasts longer than the operator lets it is
 an error. Messages that came before the subscription, and between two attempts, are the broker's.
 
-A subscription with `after` may be continued: one call gives what it has when its time is up, or
-when the connection is lost, and an error that ends it comes beside the messages before that.
+A subscription with `after` may be continued: one call gives what it has a while after its first
+message (who waits for it shall not wait for the last one, and what is recorded is not lost), when
+its time is up, or when the connection is lost; an error that ends it comes beside the messages
+before that.
 """
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -34,23 +37,26 @@ class Consumer:
     """Collects the messages that count."""
 
     def __init__(
-        self, wanted: Subscription, evaluate: Evaluate, check: Callable[[Any], None]
+        self,
+        wanted: Subscription,
+        evaluate: Evaluate,
+        check: Callable[[Any], None],
+        settings: Settings,
     ) -> None:
         self._wanted, self._evaluate, self._check = wanted, evaluate, check
-        self._before = len(wanted.after.messages) if wanted.after else 0
+        self._settings = settings
         self._consumed: list[Json] = list(wanted.after.messages) if wanted.after else []
+        self._before = len(self._consumed)
 
-    async def consume(
-        self, messages: AsyncGenerator[Inbound, None], settings: Settings
-    ) -> list[Json] | Consumed:
+    async def consume(self, messages: AsyncGenerator[Inbound, None]) -> list[Json] | Consumed:
         """Take messages until there are enough, or the time is up; ToolError if that is neither."""
         after, began = self._wanted.after, monotonic()
         if after is None:
-            await self._over(messages, 0, settings)
+            await self._over(messages, 0, began)
             return self._consumed
         over, error = False, None
         try:
-            over = await self._over(messages, after.seconds, settings)
+            over = await self._over(messages, after.seconds, began)
         except TendrilError as failure:
             if len(self._consumed) == self._before:
                 raise
@@ -61,37 +67,40 @@ class Consumer:
         return Consumed(messages=new, seconds=spent, over=over, error=error)
 
     async def _over(
-        self, messages: AsyncGenerator[Inbound, None], spent: float, settings: Settings
+        self, messages: AsyncGenerator[Inbound, None], spent: float, began: float
     ) -> bool:
         """Take messages; tell whether the subscription is over, and not only this call of it."""
-        asked, most = self._wanted.consume.seconds, settings.subscription
-        left = None if asked is None else asked - spent
+        asked, most = self._wanted.consume.seconds, self._settings.subscription
+        left = inf if asked is None else asked - spent
         try:
-            async with asyncio.timeout(most if left is None else min(left, most)):
-                await self._take(messages, settings.max_bytes)
+            await self._take(messages, began + min(left, most))
         except TimeoutError:
-            if left is not None and left <= most:
+            if monotonic() - began >= left:
                 return True
             if self._wanted.after is None:
-                raise _too_long(settings, len(self._consumed)) from None
+                raise _too_long(self._settings, len(self._consumed)) from None
             return False
         return True
 
-    async def _take(self, messages: AsyncGenerator[Inbound, None], most: int) -> None:
+    async def _take(self, messages: AsyncGenerator[Inbound, None], end: float) -> None:
+        """Take messages until there are enough; TimeoutError at the end."""
+        room = self._settings.max_bytes
         async with aclosing(messages):
             if self._wanted.consume.while_ and not await self._goes_on():
                 return
-            async for each in messages:
+            while (each := await _next(messages, end)) is not None:
                 message = each.model_dump(mode="json", by_alias=True, exclude_none=True)
                 if self._wanted.filter and not await self._holds(self._wanted.filter, message):
                     continue
                 self._check(each.payload)
-                most -= len(str(message))
-                if most < 0:
+                room -= len(str(message))
+                if room < 0:
                     raise _too_much()
                 self._consumed.append(message)
                 if not await self._goes_on():
                     return
+                if self._wanted.after and len(self._consumed) == self._before + 1:
+                    end = min(end, monotonic() + self._settings.batch)
         detail = f"the server ended the stream after {len(self._consumed)} messages"
         raise ToolError(detail, type=ErrorType.COMMUNICATION)
 
@@ -114,6 +123,17 @@ class Consumer:
         except EmptyResult:
             return False
         return result is not None and result is not False
+
+
+async def _next(messages: AsyncGenerator[Inbound, None], end: float) -> Inbound | None:
+    """Return the next message, None where the server has no more; TimeoutError when time ends.
+
+    Nothing but this wait is cut off: a message that came is looked at.
+    """
+    if monotonic() >= end:
+        raise TimeoutError
+    async with asyncio.timeout(end - monotonic()):
+        return await anext(messages, None)
 
 
 def _too_long(settings: Settings, count: int) -> ToolError:

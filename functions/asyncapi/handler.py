@@ -44,9 +44,9 @@ async def handle(request: In, context: Context) -> Out:
     assert request.subscription
     assert context.evaluate
     fits = partial(validate, description, operation, what="consumed message")
-    consumer = Consumer(request.subscription, context.evaluate, fits)
+    consumer = Consumer(request.subscription, context.evaluate, fits, settings)
     async with aclosing(carrier.subscribe(call)) as messages:
-        return Out(await consumer.consume(messages, settings))
+        return Out(await consumer.consume(messages))
 
 
 async def _described(request: In, context: Context, settings: Settings) -> Description:

@@ -30,6 +30,11 @@ class Settings(ExchangeSettings):
     subscription: float = Field(
         200.0, gt=0, le=220, description="seconds that a subscription may last at most"
     )
+    batch: float = Field(
+        10.0,
+        ge=0,
+        description="seconds after its first message in which a call gathers others for `foreach`",
+    )
     max_bytes: int = Field(
         10 * 1024 * 1024, gt=0, description="longest document, and longest messages in all"
     )

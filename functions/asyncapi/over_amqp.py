@@ -21,12 +21,21 @@ from aio_pika.exceptions import (
     AMQPError,
     AuthenticationError,
     ChannelClosed,
+    ChannelInvalidStateError,
     DeliveryError,
     InvalidFrameError,
     ProbableAuthenticationError,
 )
 
-from functions.asyncapi.brokers import address_of, login_of, lost, refused, tls_of, unknown
+from functions.asyncapi.brokers import (
+    address_of,
+    ended,
+    login_of,
+    lost,
+    refused,
+    tls_of,
+    unknown,
+)
 from functions.asyncapi.content import read
 from functions.asyncapi.models import Inbound
 
@@ -59,7 +68,7 @@ async def publish(call: Call, body: bytes, media: str, headers: dict[str, Any]) 
         headers=headers,
         content_type=media or None,
         message_id=call.context.idempotency_key,
-        delivery_mode=call.operation.own.get("amqp", {}).get("deliveryMode", 2),
+        delivery_mode=1 if call.operation.own.get("amqp", {}).get("deliveryMode") == 1 else 2,
     )
     async with _connected(call, way) as channel:
         exchange = channel.default_exchange
@@ -78,11 +87,13 @@ async def subscribe(call: Call) -> AsyncGenerator[Inbound, None]:
         queue = await _queue(channel, way)
         async with queue.iterator() as messages:
             async for message in messages:
-                await message.ack()
                 headers: dict[str, Any] = dict(message.headers)
                 told = message.correlation_id
-                yield Inbound(payload=read(message.body), headers=headers, correlation_id=told)
-    raise lost(call, ConnectionError("the broker ended the subscription"))
+                try:
+                    yield Inbound(payload=read(message.body), headers=headers, correlation_id=told)
+                finally:
+                    await message.ack()
+    raise ended(call)
 
 
 def _way(call: Call) -> _Way:
@@ -125,5 +136,5 @@ async def _connected(call: Call, way: _Way) -> AsyncIterator[AbstractChannel]:
     except InvalidFrameError as error:  # what the client makes of a connection that is refused
         reason = LookupError(f"the virtual host '{way.host}' cannot be opened")
         raise refused(call, reason) from error
-    except (AMQPError, OSError) as error:
+    except (AMQPError, ChannelInvalidStateError, OSError) as error:
         raise lost(call, error) from error

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from nats.aio.client import Client
 from nats.errors import AuthorizationError, Error
 
-from functions.asyncapi.brokers import address_of, login_of, lost, tls_of, unknown
+from functions.asyncapi.brokers import address_of, ended, login_of, lost, tls_of, unknown
 from functions.asyncapi.content import read
 from functions.asyncapi.models import Inbound
 from functions.host.web.request import text
@@ -42,6 +42,7 @@ async def subscribe(call: Call) -> AsyncGenerator[Inbound, None]:
             headers = dict(message.headers or {})
             told = headers.get("correlationId") or headers.get("Correlation-Id")
             yield Inbound(payload=read(message.data), headers=headers, correlation_id=told)
+    raise ended(call)
 
 
 @asynccontextmanager

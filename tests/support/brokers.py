@@ -53,12 +53,14 @@ def mosquitto(folder: Path, certificate: Certificate) -> Iterator[Broker]:
 
 
 @contextmanager
-def nats_server(certificate: Certificate) -> Iterator[Broker]:
-    """Run a NATS server that asks for TLS at its one port."""
+def nats_server(certificate: Certificate | None) -> Iterator[Broker]:
+    """Run a NATS server, which at its one port asks for TLS, or does not have it."""
     made = Broker(port := free_port(), port)
     program = str(Path(sys.executable).with_name("nats-server"))
     login = ("--user", USER, "--pass", PASSWORD)
-    tls = ("--tls", "--tlscert", str(certificate.file), "--tlskey", str(certificate.key))
+    tls: tuple[str, ...] = ()
+    if certificate:
+        tls = ("--tls", "--tlscert", str(certificate.file), "--tlskey", str(certificate.key))
     with _running(made, [program, "-a", "127.0.0.1", "-p", str(port), *login, *tls]):
         yield made
 

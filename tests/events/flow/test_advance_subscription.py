@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from events.errors import ErrorType, Problem
+from events.flow.advance import Bounds
 from tests.events.flow.conftest import NEVER
 
 if TYPE_CHECKING:
@@ -125,7 +126,8 @@ def test_the_error_comes_after_the_messages(interpreter: Any, flow_of: Callable[
     [
         ([Problem(ErrorType.TIMEOUT, 408, "Timeout", "too long")], "too long"),
         ([came(1, over=False), Problem(ErrorType.TIMEOUT, 408, "Timeout", "too long")], "too long"),
-        ([[message(1)]], "no `messages`"),
+        ([[message(1)]], "did not give `messages`"),
+        ([{"messages": [], "seconds": 0}], "did not give `messages`"),
     ],
 )
 def test_an_error_of_the_tool_is_the_tasks(
@@ -148,6 +150,15 @@ def test_a_timeout_ends_it(
     flow = flow_of(hear({"do": do}, timeout={"after": {"seconds": 30}}))
     problem = interpreter.problem(flow, {}, Tool(*answers))
     assert (problem.type, problem.instance) == (ErrorType.TIMEOUT, "/do/0/h")
+
+
+def test_calls_have_an_end(interpreter: Any, flow_of: Callable[..., Flow]) -> None:
+    """A tool that never says that it is over is asked as often as a flow may do tasks."""
+    interpreter.bounds = Bounds(steps=5)
+    tool = Tool(*[came(over=False)] * 9)
+    problem = interpreter.problem(flow_of(hear({})), {}, tool)
+    assert (problem.title, problem.instance) == ("Endless loop", "/do/0/h")
+    assert len(tool.asked) == 5
 
 
 def test_in_the_branches_of_a_fork(interpreter: Any, flow_of: Callable[..., Flow]) -> None:

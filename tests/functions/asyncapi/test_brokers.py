@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import aio_pika
@@ -191,37 +192,42 @@ async def test_messages_go_through_an_exchange(
         await greet(context, nowhere)
 
 
-async def test_a_broker_that_goes_away(
-    rabbitmq: Broker, channel: AbstractChannel, context: Context
-) -> None:
-    """It is asked again."""
-    lines: list[asyncio.StreamWriter] = []
+@dataclass
+class Line:
+    """A line to a broker, which breaks once a greeting has come over it."""
 
-    async def between(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection("127.0.0.1", rabbitmq.port)
-        lines.extend((writer, back))
-        await asyncio.gather(_passed(reader, back), _passed(there, writer))
+    port: int = 0
+    to: int = 0
 
-    await channel.declare_queue("quiet")
-
-    async def consumed() -> bool:
-        known = await channel.declare_queue("quiet", passive=True)
-        return known.declaration_result.consumer_count == 1
-
-    async with await asyncio.start_server(between, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        document = described("amqp", f"127.0.0.1:{port}", "quiet")
-        hearing = asyncio.create_task(hear(context, document))
-        await until(consumed, 20, "it consumes")
-        for each in lines:
-            each.close()
-        with pytest.raises(RetryableError, match="ended the subscription"):
-            await hearing
+    async def between(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Pass on what one says to the other."""
+        with suppress(OSError):
+            there, back = await asyncio.open_connection("127.0.0.1", self.to)
+            await asyncio.gather(_passed(reader, back), _passed(there, writer))
+        writer.close()
 
 
 async def _passed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(65536):
-        writer.write(data)
+    data = b""
+    with closing(writer):
+        while b'"hi"' not in data and (data := await reader.read(65536)):
+            writer.write(data)
+
+
+@pytest.fixture
+async def line() -> AsyncIterator[Line]:
+    """A line to where the test says."""
+    made = Line()
+    async with await asyncio.start_server(made.between, "127.0.0.1", 0) as server:
+        made.port = server.sockets[0].getsockname()[1]
+        yield made
+
+
+@pytest.fixture
+def plain() -> Iterator[Broker]:
+    """Run a NATS server."""
+    with brokers.nats_server(None) as running:
+        yield running
 
 
 @pytest.fixture
@@ -257,6 +263,27 @@ async def _closing(request: web.Request) -> web.WebSocketResponse:
     await socket.prepare(request)
     await socket.receive()
     return socket
+
+
+@pytest.mark.parametrize(
+    ("name", "protocol"),
+    [("plain", "nats"), ("mosquitto", "mqtt5"), ("redis", "redis"), ("rabbitmq", "amqp")],
+)
+async def test_a_broker_that_goes_away(
+    name: str, protocol: str, context: Context, line: Line, request: pytest.FixtureRequest
+) -> None:
+    """What came before is handed over, for another call to go on after."""
+    line.to = request.getfixturevalue(name).port
+    documents = [described(protocol, f"127.0.0.1:{port}") for port in (line.port, line.to)]
+    for each in documents:
+        exchange = {"amqp": {"exchange": {"name": "amq.topic"}}}
+        each["channels"]["greetings"]["bindings"] = exchange
+    wanted = until_done(amount=99) | {"after": {"messages": [], "seconds": 0}}
+    given = {"operation": "hear", "subscription": wanted, "authentication": USER}
+    async with speaking(lambda: greet(context, documents[1])):
+        found = await call(context, documents[0], **given)
+    assert (found["messages"][0]["payload"], found["over"]) == ({"text": "hi"}, False)
+    assert "error" not in found
 
 
 @pytest.mark.parametrize("protocol", ["https", "wss"])

@@ -1,8 +1,8 @@
 """A call of `asyncapi` with `foreach`: messages are consumed, and tasks are done for each of them.
 
 The tool consumes; what a call of it brought is the queue of which the tasks are done for one
-message after the other. A subscription that outlasts a call of the tool (its operator says how long
-one may be) goes on in another call, once the tasks are done for all that came.
+message after the other. A subscription that outlasts a call of the tool (its operator says when one
+ends) goes on in another call, once the tasks are done for all that came.
 
 Where the specification leaves room: messages wait in a queue while tasks are done, and `while` and
 `until` are evaluated as messages are consumed. So these decide on the messages, and not on what
@@ -38,16 +38,18 @@ def begin(work: Work, frame: Frame, _: Entered) -> None:
 
 def consumed(work: Work, _: Frame, answer: Answered) -> Heard | Produced | None:
     """Take what a call of the tool has consumed."""
-    got = answer.output
-    if not isinstance(got, dict) or not isinstance(got.get("messages"), list):
-        reason = "the tool gave no `messages` to do tasks for"
-        raise ToolError(reason, type=ErrorType.RUNTIME)
+    match answer.output:
+        case {"messages": list() as messages, "seconds": seconds, "over": bool() as over}:
+            error = answer.output.get("error")
+        case _:
+            reason = "the tool did not give `messages`, `seconds` and whether it is `over`"
+            raise ToolError(reason, type=ErrorType.RUNTIME)
     asking, frame = work.pop(), work.stack[-1]
     if asking.is_task:
         work.record("task.completed", asking)
-    messages = [*frame.local["messages"], *got["messages"]]
-    after = {name: got.get(name) for name in ("seconds", "over", "error")}
-    return _next(work, work.become(frame.having(messages=messages, **after)))
+    known = [*frame.local["messages"], *messages]
+    after = frame.having(messages=known, seconds=seconds, over=over, error=error)
+    return _next(work, work.become(after))
 
 
 def take(work: Work, frame: Frame, heard: Heard) -> Entered | Returned:
@@ -68,6 +70,7 @@ def _next(work: Work, frame: Frame) -> Heard | Produced | None:
         raise TendrilError(replace(Problem.from_json(error), instance=frame.reference))
     if frame.local["over"]:
         return Produced(outputs)
+    work.count(frame)
     _consume(work, frame, work.visit(frame.reference))
     return None
 
