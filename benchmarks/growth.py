@@ -23,7 +23,7 @@ from benchmarks.hops import hop_ms
 from benchmarks.local import platform, pss_mb
 from events.vocabulary import hop_id
 from functions.host.ledger import open_ledger
-from functions.host.ledger.rows.flow import Door, FlowRow
+from functions.host.ledger.rows.flow import DoorRow, FlowRow
 from functions.host.ledger.rows.transition import Transition
 from tests.support.postgres import Postgres
 
@@ -113,7 +113,7 @@ async def _deploy(ledger: Ledger, number: int) -> None:
     document = {"dsl": "1.0.3", "namespace": "many", "name": name, "version": "1.0.0"}
     definition = {"document": document, "do": [{"a": {"set": {"n": 1}}}]}
     row = FlowRow(digest, "many", name, "1.0.0", "", definition, json.dumps(definition), {}, 1.0)
-    door = Door(digest, "many", name, f"com.example.{name}", {"with": {"type": name}})
+    door = DoorRow(digest, "many", name, f"com.example.{name}", {"with": {"type": name}})
     await ledger.deploy(row, [door])
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from events.errors import ErrorType, RetryableError, ToolError
-from functions.host.egress import CheckedResolver, Policy
+from functions.host.egress import CheckedResolver, EgressPolicy
 from functions.host.settings import Settings
 from functions.host.web.credentials import credentials
 
@@ -32,7 +32,7 @@ async def address_of(call: Call) -> str:
     The client connects to it rather than to the name, so that what was checked is what is
     connected to. EgressRefused when there is none.
     """
-    resolver = CheckedResolver(Policy.parse(Settings().egress_allow))
+    resolver = CheckedResolver(EgressPolicy.parse(Settings().egress_allow))
     try:
         found = await resolver.resolve(call.target.host, call.target.port, socket.AF_UNSPEC)
     except OSError as error:

@@ -29,7 +29,7 @@ Row = TypeVar("Row", RunRow, TaskRow)
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class Archived:
     """What the archive has of a run; every packed value in it is JSON."""
 
     run: RunRow
@@ -43,7 +43,7 @@ class Archive:
     def __init__(self, objects: ObjectStore, blobs: Blobs) -> None:
         self._objects, self._blobs = objects, blobs
 
-    async def put(self, kept: Kept) -> None:
+    async def put(self, kept: Archived) -> None:
         """Store a run; again is the same."""
         run, tasks = await self._whole(kept.run), [await self._whole(task) for task in kept.tasks]
         document = {
@@ -53,7 +53,7 @@ class Archive:
         }
         await self._objects.put(_key(run.id), gzip.compress(orjson.dumps(document), mtime=0))
 
-    async def get(self, run_id: str) -> Kept | None:
+    async def get(self, run_id: str) -> Archived | None:
         """Return a run, None when the archive does not have it."""
         try:
             data = await self._objects.get(_key(run_id))
@@ -62,7 +62,7 @@ class Archive:
         document: dict[str, Any] = orjson.loads(gzip.decompress(data))
         run = RunRow(**document["run"])
         tasks = [TaskRow(**task) for task in document["tasks"]]
-        return Kept(
+        return Archived(
             replace(run, status=RunStatus(run.status), archived=True),
             [replace(task, state=TaskState(task.state)) for task in tasks],
             [(seq, Entry(**entry)) for seq, entry in document["history"]],

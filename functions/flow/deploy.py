@@ -16,7 +16,7 @@ from events.flow.timetable import timetables_of
 from functions.flow.imports import completed
 from functions.host.catalog import load
 from functions.host.faults import Refused
-from functions.host.ledger.rows.flow import Door, FlowRow, Schedule
+from functions.host.ledger.rows.flow import DoorRow, FlowRow, Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,11 +125,11 @@ def _pin(called: str, catalog: Catalog) -> Iterator[tuple[str, str]]:
         return  # user data that happens to have a key `call`; `check` judged the real calls
 
 
-def _doors(row: FlowRow, parsed: Parsed) -> list[Door]:
+def _doors(row: FlowRow, parsed: Parsed) -> list[DoorRow]:
     filters = filters_of(parsed.flow)
     of = len(filters) if gathers(parsed.flow) else 0
     return [
-        Door(
+        DoorRow(
             row.digest,
             row.namespace,
             row.name,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from functions.flow.clock import Clock
     from functions.host.assembly import Platform
     from functions.host.emitting import Opened
-    from functions.host.ledger.rows.flow import Door as DoorRow
+    from functions.host.ledger.rows.flow import DoorRow
 
 _TICK: Final = "/pingsources/tick"
 """The PingSource of knative/manifests that drives the clock where `flow` scales to zero."""

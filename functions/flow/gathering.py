@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from functions.host.assembly import Platform
     from functions.host.deployed import Deployed
     from functions.host.emitting import Opened
-    from functions.host.ledger.rows.flow import Door
+    from functions.host.ledger.rows.flow import DoorRow
     from functions.host.ledger.rows.gathering import Waiting
     from functions.host.ledger.rows.run import RunRow
 
@@ -47,7 +47,7 @@ class Joined:
 
 
 async def joined(
-    platform: Platform, passed: Sequence[tuple[Door, dict[str, Json] | None]]
+    platform: Platform, passed: Sequence[tuple[DoorRow, dict[str, Json] | None]]
 ) -> Joined:
     """Return what an event is one of, given the values that it has for the keys of each door."""
     parts: list[Part] = []

@@ -75,7 +75,7 @@ async def completed(parsed: Parsed, allow: str, secrets: Path | None = None) -> 
     if not wanted:
         return Complete(parsed, Imports(), ())
     settings = Settings()
-    async with _Fetching.through(egress.Policy.parse(allow), settings, secrets) as fetching:
+    async with _Fetching.through(egress.EgressPolicy.parse(allow), settings, secrets) as fetching:
         return await _Gathering(parsed, fetching, settings.most).gathered(wanted)
 
 
@@ -93,7 +93,7 @@ class _Fetching:
     @classmethod
     @asynccontextmanager
     async def through(
-        cls, policy: egress.Policy, settings: Settings, secrets: Path | None
+        cls, policy: egress.EgressPolicy, settings: Settings, secrets: Path | None
     ) -> AsyncIterator[Self]:
         """Open what it takes, and close it."""
         seconds, size = settings.timeout, settings.max_bytes

@@ -9,7 +9,7 @@ from functions.flow.archive import Archive
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from functions.flow.archive import Kept
+    from functions.flow.archive import Archived
     from functions.host.assembly import Platform
     from functions.host.ledger.rows.history import Entry
     from functions.host.ledger.rows.run import RunRow
@@ -39,5 +39,5 @@ async def history_of(
     return [(seq, entry) for seq, entry in kept.history if seq > after]
 
 
-async def _kept(platform: Platform, run: RunRow) -> Kept | None:
+async def _kept(platform: Platform, run: RunRow) -> Archived | None:
     return await Archive(platform.objects, platform.blobs).get(run.id) if run.archived else None

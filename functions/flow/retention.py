@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from functions.flow.archive import Archive, Kept
+from functions.flow.archive import Archive, Archived
 from functions.flow.herald import told_until
 from functions.flow.rounds import Rounds
 
@@ -53,7 +53,7 @@ class Retention(Rounds):
         if run is None or run.archived:
             return
         tasks = await self._ledger.tasks(run_id)
-        await self._archive.put(Kept(run, tasks, await self._ledger.history(run_id, 0)))
+        await self._archive.put(Archived(run, tasks, await self._ledger.history(run_id, 0)))
         await self._ledger.archive(run_id, before)
 
     async def _clear(self, now: float) -> None:

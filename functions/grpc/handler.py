@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from functions.grpc.models import In, Out, Settings
 from functions.grpc.presenting import presenting
-from functions.host.egress import CheckedResolver, Policy
+from functions.host.egress import CheckedResolver, EgressPolicy
 from functions.host.settings import Settings as HostSettings
 from functions.host.web.credentials import credentials
 
@@ -54,4 +54,4 @@ async def _settings() -> Settings:
 
 
 async def _resolver() -> CheckedResolver:
-    return CheckedResolver(Policy.parse(HostSettings().egress_allow))
+    return CheckedResolver(EgressPolicy.parse(HostSettings().egress_allow))

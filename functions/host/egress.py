@@ -87,7 +87,7 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class EgressPolicy:
     """Which addresses tools may connect to beside public ones."""
 
     allow: tuple[Network, ...] = ()
@@ -95,7 +95,7 @@ class Policy:
     """Hosts and ports that an operator configured, wherever their names lead."""
 
     @classmethod
-    def parse(cls, blocks: str) -> Policy:
+    def parse(cls, blocks: str) -> EgressPolicy:
         """Read comma-separated CIDR blocks or addresses; ToolError (configuration) for others."""
         try:
             named = [block.strip() for block in blocks.split(",")]
@@ -125,7 +125,7 @@ class Policy:
         """Tell whether an operator configured this very host and port."""
         return (host.lower(), port) in self.trusted
 
-    def allowing(self, url: str) -> Policy:
+    def allowing(self, url: str) -> EgressPolicy:
         """Return a policy that also allows the host and port of an operator's own URL."""
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port or _PORTS.get(parts.scheme)
@@ -143,7 +143,7 @@ def _embedded(address: Any) -> str:
 class CheckedResolver(AbstractResolver):
     """Look-ups that answer only with addresses the policy allows."""
 
-    def __init__(self, policy: Policy, inner: AbstractResolver | None = None) -> None:
+    def __init__(self, policy: EgressPolicy, inner: AbstractResolver | None = None) -> None:
         self._policy = policy
         self._inner = inner or ThreadedResolver()
         self._granted: dict[tuple[str, int], None] = {}
@@ -181,7 +181,7 @@ class CheckedResolver(AbstractResolver):
 
 
 def session(
-    policy: Policy,
+    policy: EgressPolicy,
     *,
     resolver: AbstractResolver | None = None,
     timeout: aiohttp.ClientTimeout | None = None,

@@ -21,7 +21,7 @@ from events.envelope import parse
 from events.vocabulary import read_hop
 from functions.host.assembly import opened
 from functions.host.context import Resources
-from functions.host.egress import Policy, session
+from functions.host.egress import EgressPolicy, session
 from functions.host.ledger.rows.task import TaskState
 from functions.host.serve import worker
 from functions.host.settings import Settings
@@ -66,7 +66,7 @@ async def do(described: Tool, event: Event) -> None:
     settings, hop = Settings(), read_hop(event)
     async with (
         opened(settings) as platform,
-        session(Policy.parse(settings.egress_allow)) as http,
+        session(EgressPolicy.parse(settings.egress_allow)) as http,
         aclosing(Resources()) as resources,
     ):
         doing = worker(described, platform, http, resources)

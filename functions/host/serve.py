@@ -9,7 +9,7 @@ from fastapi import Request, Response
 
 from functions.host.assembly import Platform, opened
 from functions.host.context import Resources
-from functions.host.egress import Policy, session
+from functions.host.egress import EgressPolicy, session
 from functions.host.endpoint import Service
 from functions.host.faults import install_api
 from functions.host.handover import Handover
@@ -71,7 +71,7 @@ def serve(
         settings = Settings()
         async with (
             opened(settings) as platform,
-            session(Policy.parse(settings.egress_allow)) as http,
+            session(EgressPolicy.parse(settings.egress_allow)) as http,
             aclosing(Resources()) as resources,
         ):
             app.state.ready = platform.ledger.ready

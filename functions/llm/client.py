@@ -12,7 +12,7 @@ from dotenv import dotenv_values
 
 from events.errors import ErrorType, ToolError
 from functions.host import retry_after
-from functions.host.egress import Policy, session
+from functions.host.egress import EgressPolicy, session
 from functions.llm.breakers import Breakers
 from functions.llm.completion import Answer, Count, Question, complaint, read
 from functions.llm.failures import Busy, Unavailable, Unusable, from_status
@@ -38,7 +38,7 @@ class Client:
         policy = reduce(
             lambda policy, provider: policy.allowing(provider.url),
             self.chain,
-            Policy.parse(host.egress_allow),
+            EgressPolicy.parse(host.egress_allow),
         )
         self._http = session(policy)
         # a key stands where the settings that name it do, as they are read: the environment wins

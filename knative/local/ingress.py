@@ -45,7 +45,7 @@ class Accepts(Protocol):
         """Store all events or raise."""
 
 
-class Refusal(Exception):  # noqa: N818 - a value on its way to the client
+class Rejection(Exception):  # noqa: N818 - a value on its way to the client
     """A request that is not accepted, as a problem with further members and headers."""
 
     def __init__(
@@ -86,8 +86,8 @@ class Ingress:
             return
         try:
             await self._accept(scope, receive)
-        except Refusal as refusal:
-            await _refuse(send, refusal)
+        except Rejection as rejection:
+            await _refuse(send, rejection)
         else:
             await _answer(send, HTTPStatus.ACCEPTED, [_NO_BODY])
 
@@ -103,10 +103,10 @@ class Ingress:
         except EnvelopeError as error:
             detail = f"not a CloudEvent this broker takes: {error}"
             members = {"attribute": error.attribute, "reason": error.reason}
-            raise Refusal(HTTPStatus.BAD_REQUEST, detail, members) from None
+            raise Rejection(HTTPStatus.BAD_REQUEST, detail, members) from None
         except UnknownBroker:
             detail = f"there is no broker {address}: check the namespace and the name in the path"
-            raise Refusal(HTTPStatus.NOT_FOUND, detail) from None
+            raise Rejection(HTTPStatus.NOT_FOUND, detail) from None
         except TooMany as error:
             raise _throttled(error) from None
         except NotAccepting:
@@ -117,7 +117,7 @@ class Ingress:
             raise _unavailable(f"nothing was stored: {error}") from None
         except StoreError as error:
             detail = f"nothing was stored: {error}"
-            raise Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, detail) from None
+            raise Rejection(HTTPStatus.INTERNAL_SERVER_ERROR, detail) from None
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
         declared = next((value for name, value in scope["headers"] if name == _LENGTH), b"0")
@@ -127,7 +127,7 @@ class Ingress:
         while more:
             message = await receive()
             if message["type"] == "http.disconnect":
-                raise Refusal(HTTPStatus.BAD_REQUEST, "the body ended early")
+                raise Rejection(HTTPStatus.BAD_REQUEST, "the body ended early")
             part = message.get("body", b"")
             size += len(part)
             if size > self._limit:
@@ -142,24 +142,24 @@ class Ingress:
         origin = (b"webhook-allowed-origin", b"*")
         return [_ALLOW, origin, (b"webhook-allowed-rate", rate), _NO_BODY]
 
-    def _too_large(self) -> Refusal:
+    def _too_large(self) -> Rejection:
         detail = f"the body is larger than {self._limit} bytes: put large values into the object"
         detail += " store and send a dataref"
         close = ((b"connection", b"close"),)
-        return Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail, headers=close)
+        return Rejection(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail, headers=close)
 
 
 def _address(scope: Scope) -> str:
     """Return `namespace/name`; in the order in which the Go ingress refuses."""
     if scope["method"] != "POST":
         detail = f"{scope['method']} is not served here: POST a CloudEvent"
-        raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, detail, headers=(_ALLOW,))
+        raise Rejection(HTTPStatus.METHOD_NOT_ALLOWED, detail, headers=(_ALLOW,))
     path: str = scope["path"]
     if path == "/":
-        raise Refusal(HTTPStatus.NOT_FOUND, "post to /{namespace}/{broker}")
+        raise Rejection(HTTPStatus.NOT_FOUND, "post to /{namespace}/{broker}")
     segments = path.removesuffix("/").split("/")
     if len(segments) != 3 or not all(segments[1:]):  # noqa: PLR2004 - a root and two names
-        raise Refusal(HTTPStatus.BAD_REQUEST, f"{path} is not /{{namespace}}/{{broker}}")
+        raise Rejection(HTTPStatus.BAD_REQUEST, f"{path} is not /{{namespace}}/{{broker}}")
     return f"{segments[1]}/{segments[2]}"
 
 
@@ -172,9 +172,9 @@ def _headers(scope: Scope) -> list[tuple[str, str]]:
     ]
 
 
-def _throttled(error: TooMany) -> Refusal:
+def _throttled(error: TooMany) -> Rejection:
     wait = math.ceil(error.wait)
-    return Refusal(
+    return Rejection(
         HTTPStatus.TOO_MANY_REQUESTS,
         f"{error}: send the event again in {wait} s",
         {"source": error.source},
@@ -182,8 +182,8 @@ def _throttled(error: TooMany) -> Refusal:
     )
 
 
-def _unavailable(detail: str) -> Refusal:
-    return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=(_RETRY,))
+def _unavailable(detail: str) -> Rejection:
+    return Rejection(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=(_RETRY,))
 
 
 async def _answer(
@@ -193,11 +193,11 @@ async def _answer(
     await send({"type": "http.response.body", "body": body})
 
 
-async def _refuse(send: Send, refusal: Refusal) -> None:
-    body = refusal.document()
+async def _refuse(send: Send, rejection: Rejection) -> None:
+    body = rejection.document()
     headers = [
         (_TYPE, b"application/problem+json"),
         (_LENGTH, str(len(body)).encode()),
-        *refusal.headers,
+        *rejection.headers,
     ]
-    await _answer(send, refusal.status, headers, body)
+    await _answer(send, rejection.status, headers, body)

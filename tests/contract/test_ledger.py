@@ -10,7 +10,7 @@ import pytest
 
 from events.vocabulary import Hop, digest, hop_id
 from functions.host.ledger.claims import Verdict, turn_of
-from functions.host.ledger.rows.flow import Door, FlowRow
+from functions.host.ledger.rows.flow import DoorRow, FlowRow
 from functions.host.ledger.rows.fork import ForkRow, Join, ScopeRow
 from functions.host.ledger.rows.history import Entry
 from functions.host.ledger.rows.letter import Letter, LetterStatus
@@ -90,7 +90,7 @@ async def test_the_newest_version_has_the_door(ledger: Ledger) -> None:
     """Events start the highest semantic version, in whatever order versions were deployed."""
     for version in ("1.9.0", "1.10.0", "1.2.0"):
         name = f"sha256:{version}"
-        door = Door(name, "shop", "order", "order.placed", {"with": {"type": "order.placed"}})
+        door = DoorRow(name, "shop", "order", "order.placed", {"with": {"type": "order.placed"}})
         await ledger.deploy(flow(version, name), [door])
     assert [door.digest for door in await ledger.doors("order.placed")] == ["sha256:1.10.0"]
     assert await ledger.doors("order.lost") == []

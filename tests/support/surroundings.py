@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from functions.host.context import Context
-from functions.host.egress import Policy, session
+from functions.host.egress import EgressPolicy, session
 from functions.host.objects import open_store
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @asynccontextmanager
 async def surroundings(folder: Path) -> AsyncIterator[Context]:
     """Give a task's context over real parts in `folder`, with loopback allowed."""
-    async with session(Policy.parse("127.0.0.0/8")) as http:
+    async with session(EgressPolicy.parse("127.0.0.0/8")) as http:
         yield Context(
             run="run-1",
             task="/do/0/call#1",

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from events.errors import ErrorType, RetryableError, ToolError
 from functions.a2a.handler import handle
 from functions.a2a.models import In
-from functions.host.egress import EgressRefused, Policy, session
+from functions.host.egress import EgressPolicy, EgressRefused, session
 
 if TYPE_CHECKING:
     from functions.host.context import Context
@@ -155,7 +155,7 @@ async def test_limits_and_egress_hold(
     script.body = "x" * 200
     with pytest.raises(ToolError, match="TENDRIL_A2A_MAX_BYTES"):
         await call(context, "tasks/list", server=script.url)
-    async with session(Policy()) as http:
+    async with session(EgressPolicy()) as http:
         with pytest.raises(EgressRefused):
             await call(replace(context, http=http), "tasks/list", server=script.url)
 
@@ -182,6 +182,6 @@ async def test_an_agent_is_told_who_calls(script: Any, context: Context) -> None
     elsewhere = script.url.replace("127.0.0.1", "localhost")
     script.body = script.body.replace(script.url, elsewhere)
     card["endpoint"] = {"uri": f"{script.url}/2", "authentication": {"bearer": {"token": "c"}}}
-    async with session(Policy.parse("127.0.0.0/8,::1")) as http:
+    async with session(EgressPolicy.parse("127.0.0.0/8,::1")) as http:
         await call(replace(context, http=http), "tasks/list", agentCard=card)
     assert [each[0].get("Authorization") for each in script.seen[-2:]] == ["Bearer c", None]

@@ -11,8 +11,7 @@ from pydantic import ValidationError
 from yarl import URL
 
 from events.errors import ErrorType, RetryableError, ToolError
-from functions.host.egress import EgressRefused, session
-from functions.host.egress import Policy as Egress
+from functions.host.egress import EgressPolicy, EgressRefused, session
 from functions.host.web.authenticated import authenticated, fetched
 from functions.host.web.documents import Documents
 from functions.host.web.endpoint import Endpoint
@@ -229,7 +228,7 @@ async def test_credentials_stay_with_their_origin(context: Context, server: Auth
 async def test_the_egress_policy_holds_for_authorities(context: Context, server: Authority) -> None:
     """A token endpoint at a private address is refused, where the resource's own is allowed."""
     policy = oauth2(server, authority=server.url.replace("127.0.0.1", "localhost"))
-    only = Egress(trusted=frozenset({("127.0.0.1", URL(server.url).port or 0)}))
+    only = EgressPolicy(trusted=frozenset({("127.0.0.1", URL(server.url).port or 0)}))
     async with session(only) as http:
         near = replace(context, http=http)
         assert await call(near, None, f"{server.url}/for/echo")

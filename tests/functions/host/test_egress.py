@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.errors import ErrorType, ToolError
-from functions.host.egress import CheckedResolver, EgressRefused, Policy, session
+from functions.host.egress import CheckedResolver, EgressPolicy, EgressRefused, session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from aiohttp.abc import ResolveResult
 
 PUBLIC = "93.184.216.34"
-LOOPBACK = Policy.parse("127.0.0.0/8")
+LOOPBACK = EgressPolicy.parse("127.0.0.0/8")
 
 
 class Names(AbstractResolver):
@@ -128,7 +128,7 @@ async def server() -> AsyncIterator[Server]:
 )
 def test_special_addresses_are_refused(address: str) -> None:
     """Loopback, link-local, private, shared, multicast and embedded addresses are refused."""
-    decision = Policy().decide(address)
+    decision = EgressPolicy().decide(address)
     assert not decision.allowed
     assert decision.why
 
@@ -136,20 +136,20 @@ def test_special_addresses_are_refused(address: str) -> None:
 @pytest.mark.parametrize("address", [PUBLIC, "1.1.1.1", "2606:4700::1111", "64:ff9b::101:101"])
 def test_public_addresses_are_allowed(address: str) -> None:
     """A public address passes, also through NAT64."""
-    assert Policy().decide(address).allowed
+    assert EgressPolicy().decide(address).allowed
 
 
 @given(st.ip_addresses())
 def test_nothing_private_is_allowed_by_default(address: IPv4Address | IPv6Address) -> None:
     """Whatever the standard library calls private or multicast is refused."""
     if address.is_private or address.is_multicast or address.is_link_local:
-        assert not Policy().decide(str(address)).allowed
+        assert not EgressPolicy().decide(str(address)).allowed
 
 
 @given(st.ip_addresses())
 def test_an_allowed_block_allows_exactly_itself(address: IPv4Address | IPv6Address) -> None:
     """Allowing one address changes the decision about no other."""
-    policy = Policy(allow=(ip_network(address),))
+    policy = EgressPolicy(allow=(ip_network(address),))
     assert policy.decide(str(address)).allowed
     other = "127.0.0.2" if str(address) != "127.0.0.2" else "127.0.0.3"
     assert not policy.decide(other).allowed
@@ -157,14 +157,14 @@ def test_an_allowed_block_allows_exactly_itself(address: IPv4Address | IPv6Addre
 
 def test_blocks_are_read_from_the_setting() -> None:
     """The setting takes blocks and addresses, spaces and nothing at all."""
-    assert Policy.parse("").allow == ()
-    assert Policy.parse(" 10.0.0.0/8, fd00::/8,127.0.0.1 ").decide("127.0.0.1").allowed
+    assert EgressPolicy.parse("").allow == ()
+    assert EgressPolicy.parse(" 10.0.0.0/8, fd00::/8,127.0.0.1 ").decide("127.0.0.1").allowed
 
 
 def test_a_wrong_block_is_a_configuration_error() -> None:
     """A block that is none is named, with the setting."""
     with pytest.raises(ToolError, match=r"TENDRIL_EGRESS_ALLOW.*'ten'") as caught:
-        Policy.parse("ten")
+        EgressPolicy.parse("ten")
     assert caught.value.problem.type == ErrorType.CONFIGURATION
 
 
@@ -177,7 +177,7 @@ async def _get(client: aiohttp.ClientSession, url: str) -> str:
 async def test_an_ip_literal_is_checked(server: Server, host: str) -> None:
     """A URL with an address in it is refused although no name is looked up."""
     with pytest.raises(EgressRefused, match="may not connect"):
-        await _get(session(Policy()), f"http://{host}:{server.port}/")
+        await _get(session(EgressPolicy()), f"http://{host}:{server.port}/")
     assert server.hits == []
 
 
@@ -185,13 +185,13 @@ async def test_an_ip_literal_is_checked(server: Server, host: str) -> None:
 async def test_other_spellings_of_loopback_do_not_pass(server: Server, host: str) -> None:
     """The old numeric spellings of 127.0.0.1 reach nothing."""
     with pytest.raises((EgressRefused, aiohttp.ClientError)):
-        await _get(session(Policy()), f"http://{host}:{server.port}/")
+        await _get(session(EgressPolicy()), f"http://{host}:{server.port}/")
     assert server.hits == []
 
 
 async def test_a_name_is_checked(server: Server) -> None:
     """A public name with a private address is refused, with the address in the message."""
-    client = session(Policy(), resolver=Names(evil=[["127.0.0.1"]]))
+    client = session(EgressPolicy(), resolver=Names(evil=[["127.0.0.1"]]))
     with pytest.raises(EgressRefused, match=r"evil\.test: 127\.0\.0\.1 is loopback") as caught:
         await _get(client, f"http://evil.test:{server.port}/")
     assert caught.value.problem.status == 403
@@ -201,7 +201,7 @@ async def test_a_name_is_checked(server: Server) -> None:
 async def test_localhost_is_refused_by_the_real_resolver(server: Server) -> None:
     """The system's own look-up is behind the policy too."""
     with pytest.raises(EgressRefused):
-        await _get(session(Policy()), f"http://localhost:{server.port}/")
+        await _get(session(EgressPolicy()), f"http://localhost:{server.port}/")
 
 
 async def test_an_allowed_block_connects(server: Server) -> None:
@@ -221,7 +221,7 @@ async def test_a_redirect_to_a_refused_server_does_not_reach_it(server: Server) 
     for target in ("http://back.test", "http://127.0.0.1"):
         names = Names(front=[["127.0.0.2"]], back=[["127.0.0.1"]])
         server.hits.clear()
-        async with session(Policy.parse("127.0.0.2"), resolver=names) as client:
+        async with session(EgressPolicy.parse("127.0.0.2"), resolver=names) as client:
             with pytest.raises(EgressRefused):
                 await client.get(
                     f"http://front.test:{server.port}/",
@@ -234,11 +234,11 @@ async def test_rebinding_gains_nothing(server: Server) -> None:
     """A name that answers an allowed address once is never connected to its second answer."""
     names = Names(flip=[["127.0.0.2"], ["127.0.0.1"]])
     url = f"http://flip.test:{server.port}/"
-    async with session(Policy.parse("127.0.0.2"), resolver=names) as client:
+    async with session(EgressPolicy.parse("127.0.0.2"), resolver=names) as client:
         assert (await client.get(url)).status == 200
     assert server.reached == ["127.0.0.2"]
     assert names.asked == ["flip.test"]
-    async with session(Policy.parse("127.0.0.2"), resolver=names) as client:
+    async with session(EgressPolicy.parse("127.0.0.2"), resolver=names) as client:
         with pytest.raises(EgressRefused):
             await client.get(url)
     assert server.reached == ["127.0.0.2"]
@@ -248,7 +248,7 @@ async def test_trust_in_a_name_ends_for_its_addresses_of_long_ago() -> None:
     """A name that keeps changing its address is followed; what it left behind is let go."""
     addresses = [f"10.0.{n // 250}.{n % 250}" for n in range(1_000)]
     names = Names(busy=[[address] for address in addresses])
-    resolver = CheckedResolver(Policy().allowing("http://busy.test/v1"), names)
+    resolver = CheckedResolver(EgressPolicy().allowing("http://busy.test/v1"), names)
     for _ in addresses:
         await resolver.resolve("busy.test", 80)
     assert resolver.admits(addresses[-1], 80).allowed
@@ -258,7 +258,7 @@ async def test_trust_in_a_name_ends_for_its_addresses_of_long_ago() -> None:
 async def test_an_operators_url_is_trusted_at_its_port_only(server: Server) -> None:
     """`allowing` opens one host and port, by name and by address, and nothing beside it."""
     for host in ("inner.test", "127.0.0.1"):
-        policy = Policy().allowing(f"http://{host}:{server.port}/v1")
+        policy = EgressPolicy().allowing(f"http://{host}:{server.port}/v1")
         async with session(policy, resolver=Names(inner=[["127.0.0.1"]])) as client:
             async with client.get(f"http://{host}:{server.port}/") as response:
                 assert response.status == 200
@@ -269,7 +269,7 @@ async def test_an_operators_url_is_trusted_at_its_port_only(server: Server) -> N
 def test_an_operators_url_must_be_one() -> None:
     """A URL without scheme or host is a configuration error."""
     with pytest.raises(ToolError, match="no http or https URL"):
-        Policy().allowing("inference/v1")
+        EgressPolicy().allowing("inference/v1")
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ async def test_other_schemes_are_refused(url: str) -> None:
     """Only http and https leave, whatever else the client could speak."""
     names = Names(a=[[PUBLIC]])
     with pytest.raises((EgressRefused, aiohttp.ClientError)):
-        await _get(session(Policy(), resolver=names), url)
+        await _get(session(EgressPolicy(), resolver=names), url)
     assert names.asked == []
 
 

@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from events.errors import ErrorType, RetryableError, ToolError
-from functions.host.egress import EgressRefused, Policy, session
+from functions.host.egress import EgressPolicy, EgressRefused, session
 from functions.http.handler import handle
 from functions.http.models import In
 
@@ -241,7 +241,7 @@ def test_a_wrong_method_is_refused(method: str) -> None:
 
 async def test_the_egress_policy_holds(server: Any, context: Context) -> None:
     """Without the operator's leave the tool reaches no loopback server."""
-    async with session(Policy()) as http:
+    async with session(EgressPolicy()) as http:
         with pytest.raises(EgressRefused):
             await call(replace(context, http=http), f"{server.url}/json")
     assert server.seen == []

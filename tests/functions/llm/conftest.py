@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from functions.host.context import Context, Resources
-from functions.host.egress import Policy, session
+from functions.host.egress import EgressPolicy, session
 from functions.host.objects import open_store
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def configure(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 @pytest.fixture
 async def context(tmp_path: Path) -> AsyncIterator[Context]:
     """A task's surroundings; nothing private may be reached through its client."""
-    async with session(Policy()) as http, aclosing(Resources()) as resources:
+    async with session(EgressPolicy()) as http, aclosing(Resources()) as resources:
         yield Context(
             run="run-1",
             task="/do/0/ask#1",

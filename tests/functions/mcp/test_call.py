@@ -13,7 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from events.errors import ErrorType, RetryableError, ToolError
-from functions.host.egress import EgressRefused, Policy, session
+from functions.host.egress import EgressPolicy, EgressRefused, session
 from functions.mcp.handler import handle
 from functions.mcp.models import In
 
@@ -170,7 +170,7 @@ async def test_a_long_answer_is_cut(
 
 async def test_the_egress_policy_holds(notes: Any, context: Context) -> None:
     """Without the operator's leave no loopback server is reached."""
-    async with session(Policy()) as http:
+    async with session(EgressPolicy()) as http:
         with pytest.raises(EgressRefused):
             await call(replace(context, http=http), notes.url, "tools/list")
     assert notes.seen == []

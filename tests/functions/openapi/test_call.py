@@ -12,7 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from events.errors import ErrorType, RetryableError, ToolError
-from functions.host.egress import EgressRefused, Policy, session
+from functions.host.egress import EgressPolicy, EgressRefused, session
 from functions.openapi.handler import handle
 from functions.openapi.models import In
 
@@ -227,7 +227,7 @@ async def test_limits_hold_for_the_document(
 
 async def test_the_egress_policy_holds(api: Any, context: Context) -> None:
     """Neither a document nor the server that one names is reached without the operator's leave."""
-    async with session(Policy()) as http:
+    async with session(EgressPolicy()) as http:
         closed = replace(context, http=http)
         with pytest.raises(EgressRefused):
             await call(closed, f"{api.url}/openapi.json", "get_pet", {"pet_id": 1})

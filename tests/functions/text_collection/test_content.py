@@ -15,7 +15,7 @@ from aiohttp.test_utils import TestServer
 from pydantic import ValidationError
 
 from events.errors import ErrorType, RetryableError, ToolError
-from functions.host.egress import EgressRefused, Policy, session
+from functions.host.egress import EgressPolicy, EgressRefused, session
 from functions.text_collection.handler import handle
 from functions.text_collection.models import In
 
@@ -114,10 +114,10 @@ async def test_the_egress_policy_holds(context: Context, server: TestServer) -> 
     """What the egress policy refuses is a terminal refusal, not a failure to try again."""
     url = str(server.make_url("/owls"))
     request = In.model_validate({"operation": "ingest", "document": {"id": "o", "url": url}})
-    async with session(Policy()) as guarded:
+    async with session(EgressPolicy()) as guarded:
         with pytest.raises(EgressRefused):
             await handle(request, replace(context, http=guarded))
-    async with session(Policy((ip_network("127.0.0.0/8"),))) as allowing:
+    async with session(EgressPolicy((ip_network("127.0.0.0/8"),))) as allowing:
         result = await handle(request, replace(context, http=allowing))
     assert result.model_dump()["outcome"] == "added"
 

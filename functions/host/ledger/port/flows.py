@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from events.flow.listening import Shape
-    from functions.host.ledger.rows.flow import Door, FlowRow, Schedule
+    from functions.host.ledger.rows.flow import DoorRow, FlowRow, Schedule
 
 Deployed = Literal["created", "same", "conflict"]
 
@@ -19,7 +19,7 @@ class Flows(Protocol):
     async def deploy(
         self,
         flow: FlowRow,
-        doors: Sequence[Door],
+        doors: Sequence[DoorRow],
         schedules: Sequence[Schedule] = (),
         shapes: Sequence[Shape] = (),
     ) -> Deployed:
@@ -40,7 +40,7 @@ class Flows(Protocol):
     async def flows(self) -> list[FlowRow]:
         """Return every deployed version, by namespace, name and version."""
 
-    async def doors(self, event_type: str) -> list[Door]:
+    async def doors(self, event_type: str) -> list[DoorRow]:
         """Return the newest versions' doors that may open to `event_type`."""
 
     async def shapes(self, event_type: str) -> list[Shape]:

@@ -9,7 +9,7 @@ import semver
 
 from functions.host.ledger.postgres import gatherings, listens
 from functions.host.ledger.postgres.schema import LOCK
-from functions.host.ledger.rows.flow import Door, FlowRow, Schedule
+from functions.host.ledger.rows.flow import DoorRow, FlowRow, Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,7 @@ _COLUMNS: Final = (
 async def deploy(
     db: Database,
     flow: FlowRow,
-    doors: Sequence[Door],
+    doors: Sequence[DoorRow],
     schedules: Sequence[Schedule],
     shapes: Sequence[Shape],
 ) -> Deployed:
@@ -76,7 +76,7 @@ async def _insert(db: Database, flow: FlowRow) -> None:
     )
 
 
-async def _open_doors(db: Database, digest: str, doors: Sequence[Door]) -> None:
+async def _open_doors(db: Database, digest: str, doors: Sequence[DoorRow]) -> None:
     if doors:
         await db.cursor().executemany(
             'INSERT INTO doors (digest, type, filter, number, "of") VALUES (%s, %s, %s, %s, %s)',
@@ -151,7 +151,7 @@ async def every(db: Database) -> list[FlowRow]:
     return sorted(flows, key=lambda f: (f.namespace, f.name, semver.Version.parse(f.version)))
 
 
-async def doors(db: Database, event_type: str) -> list[Door]:
+async def doors(db: Database, event_type: str) -> list[DoorRow]:
     """Return the newest versions' doors for a type, and those whose type is no constant."""
     found = await db.execute(
         'SELECT d.digest, f.namespace, f.name, d.type, d.filter, d.number, d."of" FROM doors d '
@@ -159,7 +159,7 @@ async def doors(db: Database, event_type: str) -> list[Door]:
         "WHERE d.type = %s OR d.type IS NULL",
         (event_type,),
     )
-    return [Door(*row) for row in await found.fetchall()]
+    return [DoorRow(*row) for row in await found.fetchall()]
 
 
 async def _one(db: Database, where: str, arguments: tuple[Any, ...]) -> FlowRow | None:

@@ -30,7 +30,7 @@ class FlowRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class DoorRow:
     """An event filter that starts runs of the newest version of a flow."""
 
     digest: str

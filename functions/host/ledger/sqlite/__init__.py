@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from functions.host.ledger.claims import Claim
     from functions.host.ledger.port.flows import Deployed
     from functions.host.ledger.rows.budget import Budget, Charge, Reserved, Spend
-    from functions.host.ledger.rows.flow import Door, FlowRow, Schedule
+    from functions.host.ledger.rows.flow import DoorRow, FlowRow, Schedule
     from functions.host.ledger.rows.gathering import Gathered, Look, Tally, Waiting
     from functions.host.ledger.rows.history import Bookmark, Entry, Line
     from functions.host.ledger.rows.letter import Letter, LetterStatus
@@ -85,7 +85,7 @@ class SqliteLedger:
     async def deploy(
         self,
         flow: FlowRow,
-        doors: Sequence[Door],
+        doors: Sequence[DoorRow],
         schedules: Sequence[Schedule] = (),
         shapes: Sequence[Shape] = (),
     ) -> Deployed:
@@ -106,7 +106,7 @@ class SqliteLedger:
     async def flows(self) -> list[FlowRow]:
         return await self._read(flows.every)
 
-    async def doors(self, event_type: str) -> list[Door]:
+    async def doors(self, event_type: str) -> list[DoorRow]:
         return await self._read(lambda db: flows.doors(db, event_type))
 
     async def shapes(self, event_type: str) -> list[Shape]:

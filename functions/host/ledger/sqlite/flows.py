@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import orjson
 import semver
 
-from functions.host.ledger.rows.flow import Door, FlowRow, Schedule
+from functions.host.ledger.rows.flow import DoorRow, FlowRow, Schedule
 from functions.host.ledger.sqlite import listens
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _COLUMNS = (
 def deploy(
     db: sqlite3.Connection,
     flow: FlowRow,
-    doors: Sequence[Door],
+    doors: Sequence[DoorRow],
     schedules: Sequence[Schedule],
     shapes: Sequence[Shape],
 ) -> Deployed:
@@ -67,7 +67,7 @@ def _insert(db: sqlite3.Connection, flow: FlowRow) -> None:
     )
 
 
-def _open_doors(db: sqlite3.Connection, digest: str, doors: Sequence[Door]) -> None:
+def _open_doors(db: sqlite3.Connection, digest: str, doors: Sequence[DoorRow]) -> None:
     db.executemany(
         "INSERT INTO doors (digest, type, filter, number, of) VALUES (?, ?, ?, ?, ?)",
         [
@@ -142,7 +142,7 @@ def every(db: sqlite3.Connection) -> list[FlowRow]:
     return sorted(flows, key=lambda f: (f.namespace, f.name, semver.Version.parse(f.version)))
 
 
-def doors(db: sqlite3.Connection, event_type: str) -> list[Door]:
+def doors(db: sqlite3.Connection, event_type: str) -> list[DoorRow]:
     """Return the newest versions' doors for a type, and those whose type is no constant."""
     rows = db.execute(
         "SELECT d.digest, f.namespace, f.name, d.type, d.filter, d.number, d.of FROM doors d "
@@ -151,7 +151,7 @@ def doors(db: sqlite3.Connection, event_type: str) -> list[Door]:
         (event_type,),
     ).fetchall()
     return [
-        Door(digest, namespace, name, kind, orjson.loads(text), number, of)
+        DoorRow(digest, namespace, name, kind, orjson.loads(text), number, of)
         for digest, namespace, name, kind, text, number, of in rows
     ]
 
