@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import base64
 import binascii
+import uuid
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import orjson
 
 from events.envelope import EnvelopeError, Event, to_structured
-from events.errors import ErrorType, Problem
+from events.errors import ErrorType, Problem, RetryableError, ToolError
 from events.vocabulary import TASK_REQUESTED, Hop, identify, read_hop
 from functions.host.ends import letter_id
+from functions.host.ledger.parcels import ROOM, parcel_name
 from functions.host.ledger.rows.letter import Letter, LetterStatus
 from functions.host.ledger.rows.run import RunStatus
 from functions.host.ledger.rows.task import TaskState, Work
@@ -54,7 +56,7 @@ class Burial:
         if hop and work:
             await self._act(letter, hop, work)
         else:
-            await self._ledger.add_letter(letter)
+            await self._ledger.add_letter(await self._with_data_of_its_own(letter))
 
     def _letter(self, name: str, event: Event, document: dict[str, object]) -> Letter:
         cause = cause_of(event)
@@ -68,6 +70,22 @@ class Burial:
             event=document,
             tool=event.get("tool"),
         )
+
+    async def _with_data_of_its_own(self, letter: Letter) -> Letter:
+        """Return a letter about an event with a copy of its large data: those of the run go."""
+        ref = str(letter.event.get("dataref") or "")
+        if not ref.startswith(f"{ROOM}/"):
+            return letter
+        try:
+            data = await self._platform.blobs.fetch(ref)
+        except RetryableError:
+            raise
+        except ToolError:  # gone, or never ours: the letter says all there is
+            return letter
+        parcel = parcel_name(letter.id, uuid.uuid4().hex)
+        await self._ledger.announce(parcel, self._clock())
+        own = await self._platform.blobs.store(data, parcel, ROOM)
+        return replace(letter, event={**letter.event, "dataref": own})
 
     async def _act(self, letter: Letter, hop: Hop, work: Work) -> None:
         run, task = work.run, work.task

@@ -10,6 +10,7 @@ import pytest
 
 from functions.host.ledger import LedgerUnavailable
 from functions.host.ledger.rows.gathering import Gathered, Look, Member, Part
+from functions.host.ledger.rows.letter import Letter, LetterStatus
 from functions.host.ledger.rows.listen import Arrival
 from functions.host.ledger.rows.run import RunStatus
 from tests.contract.test_ledger import NOW, run
@@ -127,6 +128,22 @@ async def test_what_a_flow_gathers_it_holds(ledger: Ledger) -> None:
     assert await ledger.unheld(LATER, 9) == ["b.1"], "what was spent for nothing is not needed"
     await ledger.started(made)
     assert sorted(await ledger.unheld(LATER, 9)) == ["a.1", "b.1"]
+
+
+async def test_a_letter_holds_its_own(ledger: Ledger) -> None:
+    """A dead letter about an event keeps its data; a second copy of the letter keeps nothing."""
+    await announced(ledger, "l1.1", "l1.2")
+    for parcel in ("l1.1", "l1.2"):
+        told = {"id": "e1", "dataref": brought("l1", parcel).outcome[1:]}
+        await ledger.add_letter(Letter("l1", LetterStatus.OPEN, "no", 500, NOW, "", told))
+    assert await ledger.unheld(LATER, 9) == ["l1.2"]
+    kept = await ledger.letter("l1")
+    assert kept
+    assert "l1.1" in kept.event["dataref"]
+    late = {"id": "e2", "dataref": brought("l2", "l1.2").outcome[1:]}
+    with pytest.raises(LedgerUnavailable, match="deliver it again"):
+        await ledger.add_letter(Letter("l2", LetterStatus.OPEN, "no", 500, NOW, "", late))
+    assert await ledger.letter("l2") is None
 
 
 async def test_giving_up_and_holding_meet(ledger: Ledger) -> None:

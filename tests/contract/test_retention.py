@@ -130,6 +130,24 @@ async def test_a_run_stays_as_long_as_one_that_goes_on_for_it(ledger: Ledger) ->
     assert await ledger.done_with(NOW, 10) == ["r1"]
 
 
+async def test_an_open_letter_keeps_all_that_a_redrive_needs(ledger: Ledger) -> None:
+    """The runs above its own, which go on with it, and those that these took results over from."""
+    await ended(ledger, RunStatus.FAULTED, output=None, error={}, letter=LETTER)
+    heir = replace(RUN, id="h1", origin="r1")
+    assert (await ledger.open(heir, opening(heir), redrives="l1"))[1]
+    child = replace(RUN, id="c1", parent="h1", caller="/do/0/a#1", awaited=True, depth=1)
+    await ledger.open(child, opening(child))
+    await ledger.cancel("h1", NOW)
+    await ledger.add_letter(replace(LETTER, id="l2", run="c1"))
+    assert await ledger.done_with(NOW, 10) == []
+    for run_id in ("c1", "h1", "r1"):
+        assert not await ledger.archive(run_id, NOW)
+    await ledger.mark_letter("l2", LetterStatus.OPEN, LetterStatus.DISCARDED)
+    for run_id in ("c1", "h1", "r1"):
+        assert await ledger.done_with(NOW, 10) == [run_id]
+        assert await ledger.archive(run_id, NOW)
+
+
 async def test_an_archived_run_is_forgotten_when_asked(ledger: Ledger) -> None:
     """Its row goes; a run that is not archived does not."""
     await ended(ledger)

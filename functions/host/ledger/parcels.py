@@ -4,8 +4,9 @@ What a run has there is its own: the transaction that archives the run gives it 
 belongs to no run: the inbox keeps it for a time, and so does every run that is told of it. It is
 announced before it is stored, under a name that is never used again, and has its holders: the
 inbox under the event's identity, sets of events and what a flow gathers under their own, runs
-under their ids. What nobody holds is given up. That cannot be taken back, and only then is it
-deleted: nothing that is referred to ever goes, and what a crash leaves behind is found.
+under their ids, and a dead letter about an event, which has a copy, under its own. What nobody
+holds is given up. That cannot be taken back, and only then is it deleted: nothing that is referred
+to ever goes, and what a crash leaves behind is found.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from events.vocabulary import identify
 
 ROOM: Final = "events"
 GONE: Final = "what the event brings was given up before it was received; deliver it again"
-"""Why an event is not received whose door took longer than parcels wait for a holder."""
+"""Why an event is not taken by a host that took longer than parcels wait for a holder."""
 _PARCEL: Final = re.compile(rf"@{ROOM}/([0-9a-z]+\.[0-9a-z]+)/")
 
 

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING
 import pytest
 from aiohttp import web
 
-from events.envelope import parse, to_binary
+from events.envelope import create, parse, to_binary
 from events.vocabulary import read_hop
 from functions.dead_letter.burial import Burial
+from functions.flow.archive import Archive
 from functions.flow.deploy import deploy
 from functions.flow.redrive import redrive
 from functions.flow.starting import start
 from functions.host.assembly import Platform, opened
+from functions.host.blobs import Blobs
 from functions.host.faults import Refused, respond
 from functions.host.hop_events import hop_event
 from functions.host.ledger import LedgerUnavailable
@@ -179,3 +181,23 @@ async def test_a_letter_is_stored_although_the_ledger_is_down(
     [letter] = await platform.ledger.letters()
     assert (f"letters/{letter.id}", letter.status) == (key, LetterStatus.OPEN)
     assert sunk.events == []
+
+
+async def test_a_letter_about_an_event_outlives_its_run(platform: Platform, sunk: Sunk) -> None:
+    """Large data of an emitted event go with the run that emitted it; the letter has its own."""
+    data = json.dumps("x" * 100_000).encode()
+    ref = await platform.blobs.store(data, "r" * 32, "events")
+    named = {"id": "e1", "source": "/flows/test/one", "type": "com.example.large", "dataref": ref}
+    event = create(data=None, **named)
+    for _ in range(2):  # the broker may bring it twice
+        await Burial(platform).take(undelivered(event))
+    await Archive(platform.objects, platform.blobs).clear("r" * 32)
+    for parcel in await platform.ledger.unheld(platform.clock() + 3600, 9):
+        await Archive(platform.objects, platform.blobs).clear(parcel)
+    [letter] = await platform.ledger.letters()
+    await redrive(platform, letter)
+    [again] = sunk.events
+    own = str(again.get("dataref"))
+    assert own != ref
+    assert await platform.objects.list("events/") == [own.partition("?")[0]]
+    assert await Blobs(platform.objects, 0).fetch(own) == data

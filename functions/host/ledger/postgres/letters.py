@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from functions.host.ledger.parcels import GONE
+from functions.host.ledger.port import LedgerUnavailable
+from functions.host.ledger.postgres import parcels
 from functions.host.ledger.rows.letter import Letter, LetterStatus
 
 if TYPE_CHECKING:
@@ -18,9 +21,9 @@ _COLUMNS: Final = 'id, status, reason, code, stored_at, "trigger", event, run, i
 
 async def add(db: Database, letter: Letter) -> None:
     """Store a letter; one with the same id stays as it is."""
-    await db.execute(
+    added = await db.execute(
         f"INSERT INTO letters ({_COLUMNS}) "  # noqa: S608 - constant
-        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING 1",
         (
             letter.id,
             letter.status,
@@ -35,6 +38,9 @@ async def add(db: Database, letter: Letter) -> None:
             letter.flow,
         ),
     )
+    ref = letter.event.get("dataref")
+    if ref and await added.fetchone() and not await parcels.hold(db, f"@{ref}", [letter.id]):
+        raise LedgerUnavailable(GONE)
 
 
 async def settle(db: Database, letter: Letter) -> None:

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from functions.host.ledger.parcels import GONE
+from functions.host.ledger.port import LedgerUnavailable
 from functions.host.ledger.rows.letter import Letter, LetterStatus
+from functions.host.ledger.sqlite import parcels
 
 if TYPE_CHECKING:
     import sqlite3
@@ -17,7 +20,7 @@ _COLUMNS = 'id, status, reason, code, stored_at, "trigger", event, run, instance
 
 def add(db: sqlite3.Connection, letter: Letter) -> None:
     """Store a letter; a redriven task that fails again reopens its own."""
-    db.execute(
+    added = db.execute(
         f"INSERT OR IGNORE INTO letters ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
         (
             letter.id,
@@ -33,6 +36,9 @@ def add(db: sqlite3.Connection, letter: Letter) -> None:
             letter.flow,
         ),
     )
+    ref = letter.event.get("dataref")
+    if ref and added.rowcount and not parcels.hold(db, f"@{ref}", [letter.id]):
+        raise LedgerUnavailable(GONE)
 
 
 def settle(db: sqlite3.Connection, letter: Letter) -> None:
