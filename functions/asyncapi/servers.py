@@ -71,7 +71,7 @@ def choose(description: Description, operation: Operation, request: In) -> Targe
     for name in names:
         found = description.named("servers", name)
         spoken = _SPOKEN.get(str(found.get("protocol")))
-        if spoken and request.protocol in {None, spoken[0]}:
+        if spoken and request.protocol in {None, spoken[0], _of_version(found, spoken[0])}:
             return _target(name, found, {})
         refused.append(f"{name} ({found.get('protocol')})")
     what = f"of the protocol {request.protocol}" if request.protocol else "that can be called"
@@ -91,8 +91,7 @@ def _target(name: str, server: dict[str, Any], variables: dict[str, Any]) -> Tar
     filled = _NAMED.sub(lambda found: _value(name, known, found[1]), str(at))
     parts = urlsplit(filled if "://" in filled else f"//{filled}")
     protocol, tls = _SPOKEN[written]
-    if protocol == "mqtt" and str(server.get("protocolVersion") or "").startswith("5"):
-        protocol = "mqtt5"
+    protocol = _of_version(server, protocol)
     tls = tls or parts.scheme in _SECURE
     try:
         port = parts.port or _PORTS[protocol][tls]
@@ -101,6 +100,12 @@ def _target(name: str, server: dict[str, Any], variables: dict[str, Any]) -> Tar
     if not parts.hostname:
         raise unfit(f"the server '{name}' has no usable address: {filled or 'none'}")
     return Target(protocol, parts.hostname, port, parts.path.rstrip("/"), tls)
+
+
+def _of_version(server: dict[str, Any], protocol: str) -> str:
+    """Return the DSL's protocol, which for MQTT has the version in its name."""
+    five = str(server.get("protocolVersion") or "").startswith("5")
+    return "mqtt5" if protocol == "mqtt" and five else protocol
 
 
 def _value(server: str, known: dict[str, Any], name: str) -> str:

@@ -85,7 +85,7 @@ async def test_messages_go_over_mqtt5(
     known: dict[str, Any] = {"username": NAME, "password": PASSWORD, "protocol": version}
     async with aiomqtt.Client("127.0.0.1", mosquitto.port, **known) as client:
         await client.subscribe(topic)
-        await greet(context, document)
+        await greet(context, document, protocol="mqtt5")
         seen = await anext(aiter(client.messages))
         assert json.loads(bytes(seen.payload)) == {"text": "hi"}
         said: Any = seen.properties
