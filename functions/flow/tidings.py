@@ -9,9 +9,10 @@ retry, of a try or by the platform, is told when it is decided. Suspending, resu
 cancelling a run does the same to every task that has been created and has not ended; so does the
 end of a fork, and a timeout, to the tasks that they cut off; what else a fault of a run leaves has
 faulted with it. A faulted run that is redriven is resumed, its task retried, and the tasks are
-resumed that ended by its fault. A workflow correlates while one of its tasks listens; what the
-schedule of a flow correlates has no workflow yet that could be named. A task's output is not told,
-a run's is where it is small.
+resumed that ended by its fault. A workflow correlates while one of its tasks listens. What the
+schedule of a flow correlates has no workflow yet that could be named: the events that a run begins
+with are told by its start ("`schedule.on` solely manages the creation of new workflow instances",
+`dsl.md`). A task's output is not told, a run's is where it is small.
 """
 
 from __future__ import annotations

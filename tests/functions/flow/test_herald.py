@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 from aiohttp import web
 
-from events.envelope import is_batch, parse, parse_batch
+from events.envelope import create, is_batch, parse, parse_batch
+from functions.flow.clock import Clock
 from functions.flow.deploy import deploy
+from functions.flow.door import Door
 from functions.flow.herald import READER, Herald
 from functions.flow.retention import Retention
 from functions.flow.starting import start
@@ -218,6 +220,27 @@ async def test_no_run_is_archived_before_it_was_told(tmp_path: Path, broker: Bro
         kept = await platform.ledger.run(made)
         assert kept
         assert kept.archived
+    assert broker.told() == WORKFLOW
+
+
+async def test_what_a_schedule_correlates_is_told_by_the_start(
+    tmp_path: Path, broker: Broker
+) -> None:
+    """There is no workflow before all of its events are there; from then on it has begun."""
+    filters = [
+        f"{{with: {{type: {kind}}}, correlate: {{order: {{from: .data.order}}}}}}" for kind in "ab"
+    ]
+    schedule = f"schedule: {{on: {{all: [{', '.join(filters)}]}}}}"
+    async with platform_of(tmp_path, broker) as platform:
+        herald = Herald(platform)
+        await herald.tick()
+        await deploy(platform, FLOW.replace("do:", f"{schedule}\ndo:"))
+        for kind in "ab":
+            named = {"id": kind, "source": "/t", "type": kind}
+            data = b'{"order":1}'
+            event = create(data=data, datacontenttype="application/json", **named)
+            await Door(platform, Clock(platform)).take(event)
+        await herald.tick()
     assert broker.told() == WORKFLOW
 
 
