@@ -19,7 +19,7 @@ import statistics
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -179,14 +179,17 @@ def show(samples: list[Sample], verdicts: list[Verdict]) -> None:
         print(f"{each.name}: {word}: {each.growth:+.2f} about {each.mean:.1f}, of {each.bound:.2f}")
 
 
-def _ledgers(kind: str) -> Iterator[str]:
+@contextmanager
+def _ledger(kind: str) -> Iterator[str]:
     if kind == "sqlite":
         yield ""
         return
     server = Postgres(fsync=True)
-    server.start()
-    yield server.database()
-    server.close()
+    try:
+        server.start()
+        yield server.database()
+    finally:
+        server.close()
 
 
 def main() -> int:
@@ -199,9 +202,8 @@ def main() -> int:
     options = parser.parse_args()
     if options.minutes < 2 * LEAST:
         parser.error(f"--minutes is {2 * LEAST:g} at least: the first {LEAST:g} only warm up")
-    for ledger in _ledgers(options.ledger):
-        with tempfile.TemporaryDirectory() as folder:
-            samples = asyncio.run(soak(Path(folder), options.minutes, options.rate, ledger))
+    with _ledger(options.ledger) as ledger, tempfile.TemporaryDirectory() as folder:
+        samples = asyncio.run(soak(Path(folder), options.minutes, options.rate, ledger))
     verdicts = judge(samples, options.minutes)
     show(samples, verdicts)
     if options.json:
