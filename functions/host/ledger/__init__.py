@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from functions.host.ledger.port import Ledger, LedgerUnavailable
+from typing import TYPE_CHECKING
 
-__all__ = ["Ledger", "LedgerUnavailable", "open_ledger"]
+from functions.host.ledger.unavailable import LedgerUnavailable
+
+if TYPE_CHECKING:
+    from functions.host.ledger.port import Ledger as Ledger  # types alone: never loaded
+
+__all__ = ["LedgerUnavailable", "open_ledger"]
 
 
 def open_ledger(url: str, *, max_pages: int = 0, connections: int = 8) -> Ledger:

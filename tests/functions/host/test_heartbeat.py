@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from functions.host.heartbeat import Heartbeat
-from functions.host.ledger.port import LedgerUnavailable
+from functions.host.ledger.unavailable import LedgerUnavailable
 
 
 def beats(*answers: str) -> tuple[list[str], Heartbeat]:

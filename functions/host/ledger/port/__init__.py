@@ -23,10 +23,6 @@ from functions.host.ledger.port.runs import Runs
 from functions.host.ledger.port.tasks import Tasks
 
 
-class LedgerUnavailable(Exception):  # noqa: N818 - the state, not a mistake of the caller
-    """The ledger cannot be read or written now: a full disk, a lost connection."""
-
-
 class Ledger(
     Flows,
     Runs,

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from functions.host.ledger.parcels import GONE
-from functions.host.ledger.port import LedgerUnavailable
 from functions.host.ledger.postgres import parcels
 from functions.host.ledger.rows.letter import Letter, LetterStatus
+from functions.host.ledger.unavailable import LedgerUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,10 +15,10 @@ import orjson
 from events.flow.listening import Shape
 from functions.host.ledger.hearing import bounds, hearing
 from functions.host.ledger.parcels import GONE
-from functions.host.ledger.port import LedgerUnavailable
 from functions.host.ledger.postgres import gatherings, parcels, runs, tasks
 from functions.host.ledger.rows.listen import Kept, Subscription
 from functions.host.ledger.rows.task import NEVER
+from functions.host.ledger.unavailable import LedgerUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
-from functions.host.ledger.port import LedgerUnavailable
 from functions.host.ledger.rows.run import RunRow
 from functions.host.ledger.rows.task import TaskRow
+from functions.host.ledger.unavailable import LedgerUnavailable
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection

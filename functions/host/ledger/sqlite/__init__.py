@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from events.flow.steps import MACHINE
 from functions.host.ledger.claims import Verdict
-from functions.host.ledger.port import LedgerUnavailable
 from functions.host.ledger.rows.task import TaskState
 from functions.host.ledger.sqlite import (
     approvals,
@@ -33,6 +32,7 @@ from functions.host.ledger.sqlite import (
     tasks,
 )
 from functions.host.ledger.sqlite.writer import Writer, connect
+from functions.host.ledger.unavailable import LedgerUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

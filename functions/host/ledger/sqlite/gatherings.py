@@ -12,9 +12,9 @@ import orjson
 
 from functions.host.ledger.gathering import gathered
 from functions.host.ledger.parcels import GONE, member_name
-from functions.host.ledger.port import LedgerUnavailable
 from functions.host.ledger.rows.gathering import Gathered, Tally, Waiting
 from functions.host.ledger.sqlite import parcels
+from functions.host.ledger.unavailable import LedgerUnavailable
 
 if TYPE_CHECKING:
     import sqlite3

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from functions.host.ledger.parcels import GONE
-from functions.host.ledger.port import LedgerUnavailable
 from functions.host.ledger.rows.letter import Letter, LetterStatus
 from functions.host.ledger.sqlite import parcels
+from functions.host.ledger.unavailable import LedgerUnavailable
 
 if TYPE_CHECKING:
     import sqlite3

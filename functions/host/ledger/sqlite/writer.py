@@ -21,8 +21,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from functions.host.ledger.port import LedgerUnavailable
 from functions.host.ledger.sqlite.schema import migrate
+from functions.host.ledger.unavailable import LedgerUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
