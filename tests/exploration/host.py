@@ -32,7 +32,7 @@ from functions.host.faults import SinkUnavailable
 from functions.host.hop import Worker
 from functions.host.jq import JqPool
 from functions.host.ledger import LedgerUnavailable
-from functions.host.ledger.sqlite import SqliteLedger
+from functions.host.ledger.sqlite import SqliteLedger, flows, gatherings, listens
 from functions.host.outcomes import RetryPolicy
 from functions.host.settings import Settings
 from functions.host.settle import Settler
@@ -46,8 +46,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from events.envelope import Event, Message
+    from events.flow.listening import Shape
     from events.flow.steps import Evaluate
-    from functions.host.ledger.rows.flow import FlowRow
+    from functions.host.ledger.rows.flow import DoorRow, FlowRow, Schedule
+    from functions.host.ledger.rows.gathering import Gathered
     from functions.host.outcomes import Outcome
 
 SETTINGS: Final = Settings(_env_file=None)
@@ -123,6 +125,24 @@ class GatedLedger(SqliteLedger):
 
     async def _read(self, work: Callable[[sqlite3.Connection], Any]) -> Any:
         return await self._transact(work)
+
+    # what follows nobody writes once the flows are deployed, for they have no schedule: at
+    # which moment it is read makes no difference
+
+    async def doors(self, event_type: str) -> list[DoorRow]:
+        return flows.doors(self._database, event_type)
+
+    async def shapes(self, event_type: str) -> list[Shape]:
+        return listens.shapes(self._database, event_type)
+
+    async def scheduled(self, now: float) -> list[Schedule]:
+        return flows.scheduled(self._database, now)
+
+    async def unlooked(self, before: float) -> list[tuple[str, str]]:
+        return gatherings.unlooked(self._database, before)
+
+    async def gathered(self, before: float) -> list[Gathered]:
+        return gatherings.waiting(self._database, before)
 
     async def _transact(self, work: Callable[[sqlite3.Connection], Any], **_how: bool) -> Any:
         fails = await self._gates.wait()
@@ -224,6 +244,11 @@ def raised(
         settings: What the operator says.
     """
     gates = Gates()
+
+    def moment() -> float:
+        gates.saw(found := now())  # what it does next may go by this, however late that is
+        return found
+
     ledger = GatedLedger(database, gates)
     blobs = Blobs(cast("Any", None), 1 << 30)
     sink = GatedSink(gates, take)
@@ -232,13 +257,13 @@ def raised(
         deployments._known[flow.digest] = deployed(flow)
     shared, grace = Shared(ledger, blobs), settings.request_grace
     states = States(ledger, blobs)
-    stepper = Stepper(shared, states, blobs, deployments, jq, now, grace=grace, max_steps=1000)
+    stepper = Stepper(shared, states, blobs, deployments, jq, moment, grace=grace, max_steps=1000)
     stepper._threads = cast("Any", Inline())  # threads are no one's choice
     emitter = Emitter(ledger, blobs, cast("Any", sink))
-    settler = Settler(ledger, blobs, stepper, emitter, now, lease=settings.lease, soon=0.0)
+    settler = Settler(ledger, blobs, stepper, emitter, moment, lease=settings.lease, soon=0.0)
     platform = Platform(
         settings, ledger, cast("Any", None), blobs, deployments, cast("Any", sink), jq,
-        emitter, settler, now,
+        emitter, settler, moment,
     )  # fmt: skip
 
     async def handle(request: Given, context: Context) -> Given:
@@ -257,6 +282,7 @@ def raised(
     )
     worker._cold = False  # a cold start is only a note in the history
     clock = Clock(platform)
+    gates.seen = b""
     return Host(gates, worker, Door(platform, clock), clock, platform)
 
 

@@ -89,6 +89,7 @@ class Work:
     stack: list[Frame]
     context: Json = None
     visits: dict[str, int] = field(default_factory=dict)
+    """How often each task was begun: no longer than the flow's text has tasks, whatever the run."""
     steps: int = 0
     pure: int = 0
     requests: list[TaskRequest] = field(default_factory=list)
