@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -48,43 +48,47 @@ class Platform:
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Platform]:
     """Open the platform's parts for one service, and close them when it drains."""
-    ledger = open_ledger(
-        settings.ledger_url,
-        max_pages=settings.ledger_max_pages,
-        connections=settings.ledger_connections,
-    )
-    objects = open_store(settings.objects_url)
-    blobs = Blobs(objects, settings.dataref_threshold)
-    sink, jq = Sink(settings.sink), JqPool()
-    deployments = Deployments(ledger)
-    stepper = Stepper(
-        Shared(ledger, blobs),
-        States(ledger, blobs),
-        blobs,
-        deployments,
-        jq,
-        time.time,
-        grace=settings.request_grace,
-        max_steps=settings.max_steps,
-        limits=most(settings),
-    )
-    emitter = Emitter(ledger, blobs, sink)
-    settler = Settler(
-        ledger,
-        blobs,
-        stepper,
-        emitter,
-        time.time,
-        lease=settings.lease,
-        soon=settings.sweep_interval * 1.5,
-    )
-    starting = asyncio.create_task(asyncio.to_thread(jq.start))
-    try:
-        yield Platform(settings, ledger, objects, blobs, deployments, sink, jq, emitter, settler)
-    finally:
-        await starting
-        settler.close()
-        stepper.close()
-        jq.close()
-        await sink.close()
-        await ledger.close()
+    async with AsyncExitStack() as closing:
+        ledger = open_ledger(
+            settings.ledger_url,
+            max_pages=settings.ledger_max_pages,
+            connections=settings.ledger_connections,
+        )
+        closing.push_async_callback(ledger.close)
+        objects = open_store(settings.objects_url)
+        blobs = Blobs(objects, settings.dataref_threshold)
+        sink = Sink(settings.sink)
+        closing.push_async_callback(sink.close)
+        jq = JqPool()
+        closing.callback(jq.close)
+        deployments = Deployments(ledger)
+        stepper = Stepper(
+            Shared(ledger, blobs),
+            States(ledger, blobs),
+            blobs,
+            deployments,
+            jq,
+            time.time,
+            grace=settings.request_grace,
+            max_steps=settings.max_steps,
+            limits=most(settings),
+        )
+        closing.callback(stepper.close)
+        emitter = Emitter(ledger, blobs, sink)
+        settler = Settler(
+            ledger,
+            blobs,
+            stepper,
+            emitter,
+            time.time,
+            lease=settings.lease,
+            soon=settings.sweep_interval * 1.5,
+        )
+        closing.callback(settler.close)
+        starting = asyncio.create_task(asyncio.to_thread(jq.start))
+        try:
+            yield Platform(
+                settings, ledger, objects, blobs, deployments, sink, jq, emitter, settler
+            )
+        finally:
+            await starting

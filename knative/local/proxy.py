@@ -25,7 +25,6 @@ HOP_BY_HOP: Final = frozenset(
     b"connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer "
     b"transfer-encoding upgrade expect date".split()
 )
-_CHUNK: Final = 1 << 16
 
 Headers = list[tuple[bytes, bytes]]
 
