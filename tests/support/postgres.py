@@ -15,6 +15,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -108,8 +109,10 @@ class Postgres:
     def _signal_all(self, number: signal.Signals) -> None:
         assert self._process
         parent = psutil.Process(self._process.pid)
-        for process in [parent, *parent.children(recursive=True)]:
-            process.send_signal(number)
+        parent.send_signal(number)
+        for process in parent.children(recursive=True):
+            with suppress(psutil.NoSuchProcess):  # a connection's ends with it
+                process.send_signal(number)
 
     def close(self) -> None:
         """End it and remove its folder."""
