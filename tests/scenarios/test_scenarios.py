@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -44,6 +44,16 @@ def test_every_property_is_used() -> None:
     assert unused == NOT_USED.keys()
     assert len(SCENARIOS) >= 120
     assert len({each.claim for each in SCENARIOS}) == len(SCENARIOS)
+
+
+def test_the_flows_can_be_on_one_platform() -> None:
+    """No version of a flow has two contents: all scenarios can be deployed beside each other."""
+    known: dict[tuple[str, ...], dict[str, Any]] = {}
+    for scenario in SCENARIOS:
+        for flow in (*scenario.flows, scenario.flow):
+            head = flow["document"]
+            named = (head["namespace"], head["name"], head["version"])
+            assert known.setdefault(named, flow) == flow, named
 
 
 def test_the_table_is_true() -> None:
