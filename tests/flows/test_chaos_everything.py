@@ -221,10 +221,17 @@ async def explained(clients: Clients, faulted: set[str]) -> None:
 
 
 async def started_once(clients: Clients) -> None:
-    """Check that an event started one run at most, and every run that the platform began ends."""
+    """Check that an event started one run at most, alone or together with others.
+
+    And that every run ends that the platform began.
+    """
     answer = await clients.get("/runs?flow=chaos/heard&limit=1000")
     outputs = [(await clients.ended(run["id"]))["output"]["n"] for run in answer["runs"]]
     assert len(outputs) == len(set(outputs)), outputs
+    answer = await clients.get("/runs?flow=chaos/gathered&limit=1000")
+    sets = [(await clients.ended(run["id"]))["output"]["all"] for run in answer["runs"]]
+    assert {len(each) for each in sets} == {3}, sets
+    assert len({n for each in sets for n in each}) == 3 * len(sets), sets
     answer = await clients.get("/runs?flow=chaos/beat&limit=1000")
     ends = [await clients.ended(run["id"]) for run in answer["runs"]]
     assert ends

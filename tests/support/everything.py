@@ -68,6 +68,23 @@ do:
                 operation: say
                 message: {payload: {n: '${ .n }', text: asyncapi}}
               output: {as: $input.n}
+          - messages:
+              call: asyncapi
+              with:
+                document: {endpoint: 'ROOT/asyncapi.json'}
+                operation: hear
+                subscription:
+                  consume: {amount: 2}
+                  foreach:
+                    item: message
+                    do:
+                      - take:
+                          call: effect
+                          with:
+                            url: 'ROOT/effect'
+                            n: '${ $workflow.input.n }'
+                            text: '${ $message.payload }'
+              output: {as: 'map(.n) | add'}
           - cataloged: {call: 'greet:1.0.0@near', with: {n: '${ .n }'}, output: {as: .n}}
       output: {as: '$input + {calls: .}'}
   - loop:
@@ -156,12 +173,18 @@ document: {dsl: '1.0.3', namespace: chaos, name: heard, version: '1.0.0'}
 schedule: {on: {one: {with: {type: chaos.done}}}}
 do: [{take: {set: {n: '${ $workflow.input[0].data.n }'}}}]
 """
+GATHERED = """
+document: {dsl: '1.0.3', namespace: chaos, name: gathered, version: '1.0.0'}
+schedule: {on: {any: [{with: {type: chaos.done}}], until: '${ length == 3 }'}}
+do: [{take: {set: {all: '${ $workflow.input | map(.data.n) }'}}}]
+"""
 
 
 def flows(world: World, *, programs: bool) -> list[str]:
     """Return the flows as text, those first that others need; `programs` run scripts and shells."""
     places = {"ROOT": world.root, "GRPC": str(world.grpc), "MCP": world.mcp, "AGENT": world.agent}
-    texts = [LEAF, FAULTY, BEAT, HEARD, EVERYTHING.replace("PROGRAMS", PROGRAMS * programs)]
+    texts = [LEAF, FAULTY, BEAT, HEARD, GATHERED]
+    texts.append(EVERYTHING.replace("PROGRAMS", PROGRAMS * programs))
     for name, place in places.items():
         texts = [text.replace(name, place) for text in texts]
     return texts
@@ -173,7 +196,7 @@ def expected(n: int, *, programs: bool) -> dict[str, Any]:
     return {
         "n": n,
         "parity": "odd" if n % 2 else "even",
-        "calls": [more, more, more, more, n, more, f"done: {n}", n, more],
+        "calls": [more, more, more, more, n, more, f"done: {n}", n, more + more, more],
         "sum": 0 + 1 + 2,
         "together": [more] * 4,
         "race": more,

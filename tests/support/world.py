@@ -90,13 +90,20 @@ def _web(world: World) -> FastAPI:
 
     @app.get("/asyncapi.json")
     async def channel() -> dict[str, Any]:
-        to = {"channel": {"$ref": "#/channels/effects"}}
+        effects, messages = ({"$ref": f"#/channels/{name}"} for name in ("effects", "messages"))
         return {
             "asyncapi": "3.0.0",
             "servers": {"main": {"host": world.root.removeprefix("http://"), "protocol": "http"}},
-            "channels": {"effects": {"address": "/effect"}},
-            "operations": {"say": {"action": "send", **to}},
+            "channels": {"effects": {"address": "/effect"}, "messages": {"address": "/messages"}},
+            "operations": {
+                "say": {"action": "send", "channel": effects},
+                "hear": {"action": "receive", "channel": messages},
+            },
         }
+
+    @app.get("/messages")
+    async def messages() -> Response:
+        return Response('"first"\n"second"\n', media_type="application/x-ndjson")
 
     return app
 
