@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from abc import ABC, abstractmethod
 from typing import Self
 
 from events.errors import RetryableError
@@ -14,7 +15,7 @@ from functions.host.ledger import LedgerUnavailable
 log = logging.getLogger(__name__)
 
 
-class Rounds:
+class Rounds(ABC):
     """Does rounds of `tick` while it is entered; `tick` may be called alone by anyone.
 
     What fails is logged and goes on with the next round: a ledger, a broker or an object store
@@ -26,9 +27,9 @@ class Rounds:
         self._pause, self._after_failure = pause, after_failure
         self._loop: asyncio.Task[None] | None = None
 
+    @abstractmethod
     async def tick(self) -> int:
         """Do one round and return how much that was; after a whole batch the next is at once."""
-        raise NotImplementedError
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.create_task(self._go_round(), name=self._rounds)
